@@ -94,6 +94,7 @@ THOROUGH = (
     "tests/gateway/test_money",
     "tests/gateway/test_monitoring",
     "tests/gateway/test_replicas",
+    "tests/gateway/test_started_by_request",
     "tests/gateway/test_store",
     "tests/gateway/test_tokenizer",
     "tests/gateway/test_traces",
@@ -111,6 +112,7 @@ THOROUGH = (
     "tests/test_replicas",
     "tests/test_nodes",
     "tests/texts",
+    "tests/wake",
     "tests/worker",
     # Each of these starts processes of its own, which import the SDKs.
     "tests/commands/test_bill.py::test_against_a_revision",

@@ -41,6 +41,7 @@ def test_a_plan_loads_nothing_for_what_its_stack_lacks_and_compiles_an_annotatio
         "pulumi_digitalocean",
         "pulumi_gcp",
         "ediri_vultr",
+        "pulumi_azure_native",
         "pulumi_volcengine",
         "pulumi_tencentcloud",
         "tencentcloud_iac_pulumi",
@@ -48,6 +49,7 @@ def test_a_plan_loads_nothing_for_what_its_stack_lacks_and_compiles_an_annotatio
     rooms = ("_backup", "_monitoring", "_outlook", "_rehearsal", "_review", "locale")
     assert not within(modules, *(f"pulumi_llm.{each}" for each in rooms))
     others = (
+        "clouds.azure.adapter",
         "clouds.digitalocean.adapter",
         "clouds.gcp.adapter",
         "clouds.vultr.adapter",

@@ -27,13 +27,30 @@ OTHER = (
     "_SEQUENCE_CLASSIFICATION_MODELS",
     "_SPECULATIVE_DECODING_MODELS",
 )
-OWN_CODE = ("Step3p7ForConditionalGeneration",)
-"""Those that start only with ``--trust-remote-code``, though transformers has a configuration for them.
+OWN_CODE = (
+    "LlamaBidirectionalForSequenceClassification",
+    "LlamaBidirectionalModel",
+    "Step3p7ForConditionalGeneration",
+)
+"""Those that start only with ``--trust-remote-code``, though vLLM has a class for them.
 
-Its text part has other numbers of heads in some layers, and stops whoever asks for the one of all, as vLLM does: it has
-no configuration of its own for the whole, and takes the one that comes with the weights where it may run it (run on
-vllm 0.32.0 with transformers 5.19.0, 2026-11-30; vLLM's own tests/models/registry.py passes trust_remote_code for it).
+Llama's two are of the type ``llama_bidirec``, for which neither transformers nor vLLM has a configuration. Of Step 3.7
+transformers has one, but its text part has other numbers of heads in some layers, and stops whoever asks for the one of
+all, as vLLM does: it has no configuration of its own for the whole, and takes the one that comes with the weights where
+it may run it (run on vllm 0.32.0 with transformers 5.19.0, 2026-11-30; vLLM's own tests/models/registry.py passes
+trust_remote_code for it).
 """
+IN_BLOCKS = {
+    "DiffusionGemmaForBlockDiffusion": {
+        "requests": 4,
+        "most": 8,
+        "source": "recipes/models of vllm 0.33.0's source distribution (google/diffusiongemma-26B-A4B-it: "
+        "--max-num-seqs 4); vllm 0.32.0, model_executor/models/config.py, DiffusionGemmaModelForBlockDiffusionConfig: "
+        "a sampler of [requests, 256 words, vocabulary] in 32 bit, 8 requests where nobody says a number, and no "
+        "FlashInfer",
+    }
+}
+"""Those that write a block of words at a time: requests at once of vLLM's recipe, and the most (read 2026-11-30)."""
 CLASSES = (*TEXT, *OTHER[:-1])
 """All that are served; what guesses ahead is not."""
 
@@ -108,6 +125,7 @@ def main() -> None:
         "text": sorted(text),
         "no_text": sorted(other),
         "own_code": list(OWN_CODE),
+        "in_blocks": IN_BLOCKS,
         "no_stages": without_stages(packages, {name: known[each][name] for each in CLASSES for name in known[each]}),
         "generic": sorted(generic(packages / "transformers") - text - other),
         "removed": dict(sorted(known["_PREVIOUSLY_SUPPORTED_MODELS"].items())),

@@ -5,8 +5,8 @@
 
 PYTHON is an interpreter as `tools/model_shapes.py` wants it. vLLM is loaded once, and each shape is built in a process
 that is forked from there, in a second or so: one leaves nothing behind for the next. Run by hand, when a release moves.
-Not every line that is apart is a fault: states are counted in 32 bit, in which vLLM keeps some, and all on CPUs with
-bfloat16, and a class may have a head of its own whatever the file says of tied words (DeepSeek V3).
+Not every line that is apart is a fault: a class may have a head of its own whatever the file says of tied words
+(DeepSeek V3).
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def prepare(classes: Collection[str] = ()) -> None:
     from vllm.model_executor.models import registry
 
     torch.set_num_threads(1)
+    torch.cpu._is_avx512_bf16_supported = lambda: False  # on such CPUs vLLM raises states to 32 bit, and on no GPU
     stub_torchvision()
     # A class is looked at in a process of its own, as loading it may start CUDA; here there is none.
     registry._run_in_subprocess = lambda function: function()

@@ -130,14 +130,18 @@ def made(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def ours(config: dict[str, Any]) -> float | str | None:
-    """What we count; the setting that is not understood where we say nothing."""
+    """What we count; where we say nothing, the setting that is not understood, or why it is refused."""
     from pulumi_llm import catalog
     from pulumi_llm.catalog.models import GIB
+    from pulumi_llm.errors import Refusal
     from pulumi_llm.preflight.weights import weights_gib
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        model = catalog.model_from_config(Path(folder))
+        try:
+            model = catalog.model_from_config(Path(folder))
+        except Refusal as refusal:
+            return f"refused: {refusal.findings[0].message}"
     if model.unknown_shape is not None:
         return model.unknown_shape
     size = weights_gib(model, model.quantization, model.quantization_bits)

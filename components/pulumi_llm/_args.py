@@ -21,6 +21,7 @@ __all__ = [
     "DomainArgs",
     "FleetArgs",
     "FleetModelArgs",
+    "FleetVectorsArgs",
     "HostArgs",
     "HostPriceArgs",
     "IdleStopArgs",
@@ -112,6 +113,8 @@ class IdleStopArgs(TypedDict):
     """With ``replicas``: so many machines do not stop for that, the first one with the gateway and those after it. From 0 to 7. Default: ``0``."""
     fill: NotRequired[int]
     """With ``replicas``: calls at once that a machine gets before the next one gets any, so that machines which are not needed stand idle. Left out: 8. From 1 to 4096."""
+    starts_per_day: NotRequired[int]
+    """With ``started_by: request``: so many starts of further machines within 24 hours, and no more. Left out: 12. From 1 to 200."""
 
 
 class KeyArgs(TypedDict):
@@ -578,6 +581,8 @@ class ManagedArgs(TypedDict):
     """The driver of the GPU nodes, where the cloud lets one choose. Left out: the cloud's choice."""
     admins: NotRequired[list[str]]
     """On AWS: ARNs of further roles or users that may do everything in the cluster."""
+    operators: NotRequired[bool]
+    """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has ``scaling``. ``false``: you install them yourself. Default: ``true``."""
     protect: NotRequired[bool]
     """Keep the cluster from being deleted or replaced. Default: ``false``."""
     tags: NotRequired[dict[str, str]]
@@ -597,11 +602,28 @@ class ClusterArgs(TypedDict):
     """Make the cluster: see ``cluster.managed``. Left out: it is there already, and a kubeconfig leads to it."""
 
 
+class FleetVectorsArgs(TypedDict):
+    """Weaviate in the fleet's namespace, one pod with a disk of its own. Callers reach it through the gateway's pod."""
+
+    engine: NotRequired[str]
+    """``weaviate`` alone: of the others no chart is known here. Default: ``weaviate``."""
+    chart_version: NotRequired[str]
+    """The version of Weaviate's chart, of those whose values are known here. Default: ``17.8.3``."""
+    memory_gib: NotRequired[int]
+    """GiB of memory that it has for itself. From 1 to 512. Default: ``4``."""
+    disk_gib: NotRequired[int]
+    """GiB of its disk. Kubernetes lets nobody change that of a StatefulSet: the claim itself is made larger. From 10 to 16000. Default: ``40``."""
+    storage_class: NotRequired[str]
+    """The storage class of its disk. Left out: the cluster's own; of a cluster that is made, the encrypted one."""
+    vectorizer: NotRequired[VectorizerArgs]
+    """Which model of the fleet turns texts into vectors for it: see ``vectors.vectorizer``, whose ``model`` is a name under ``models`` here. Left out: whoever puts them in brings vectors."""
+
+
 class ServerArgs(TypedDict):
     """The GPU host and the model on it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -620,6 +642,8 @@ class ServerArgs(TypedDict):
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     nodes_backend: NotRequired[str]
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
+    nodes_near: NotRequired[bool]
+    """Have the cloud keep these machines near each other, where it can of their type: see there. Default: ``false``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     model: str
@@ -665,7 +689,7 @@ class ServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. ``request``: with ``replicas`` and ``idle_stop.keep``, the first machine starts a further one when calls need it. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -767,7 +791,7 @@ class ProxyArgs(TypedDict):
     """The overseas proxy: a small machine in a region that the upstream vendors serve."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -810,7 +834,7 @@ class NetworkArgs(TypedDict):
     """Where the network is made, and its range."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     zone: NotRequired[str]
@@ -827,7 +851,7 @@ class ModelServerArgs(TypedDict):
     """Which model, on which GPU, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     gpu: str
@@ -850,6 +874,8 @@ class ModelServerArgs(TypedDict):
     """Machines that have one model together, each with a part of its layers (pipeline parallelism), for a model that no machine alone has room for: see "one model on several machines". Each is paid for. From 1 to 8. Default: ``1``."""
     nodes_backend: NotRequired[str]
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more. One of ``native``, ``ray``. Default: ``native``."""
+    nodes_near: NotRequired[bool]
+    """Have the cloud keep these machines near each other, where it can of their type: see there. Default: ``false``."""
     instance_type: NotRequired[str]
     """Only to choose among several types with the same GPU. Left out: the cheapest."""
     modelscope_id: NotRequired[str]
@@ -893,7 +919,7 @@ class ModelServerArgs(TypedDict):
     hours: NotRequired[str]
     """The hours in which it runs, such as ``Mon-Fri 08:00-20:00 Asia/Shanghai``: it stops by itself at their end, and ``started_by`` says who starts it. See ``idle_stop``. Left out: all of them."""
     started_by: NotRequired[str]
-    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. Default: ``hand``."""
+    """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else. ``request``: with ``replicas`` and ``idle_stop.keep``, the first machine starts a further one when calls need it. Default: ``hand``."""
     model_change: NotRequired[str]
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``: the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU must hold both, and each gets about half of it. See "another model without a pause". Default: ``restart``."""
     renew: NotRequired[bool]
@@ -1040,7 +1066,7 @@ class VectorStoreArgs(TypedDict):
     """Which vector store, where it runs, how big it is, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     allowed_cidrs: list[str]
@@ -1095,7 +1121,7 @@ class OverseasProxyArgs(TypedDict):
     """Where the proxy stands, what it serves, and who may call it."""
 
     cloud: str
-    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
+    """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy, say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists."""
     region: str
     """The cloud's own name of the region, such as ``cn-hangzhou``."""
     upstreams: dict[str, UpstreamArgs]
@@ -1281,13 +1307,15 @@ class FleetArgs(TypedDict):
     allowed_namespaces: NotRequired[list[str]]
     """Namespaces of the cluster whose pods may call."""
     operator_namespace: NotRequired[str]
-    """Where KubeRay's operator runs, which is there already. Default: ``kuberay-operator``."""
+    """Where KubeRay's operator runs. It is there already, but in a cluster that is made: there it is installed. Default: ``kuberay-operator``."""
     keda_namespace: NotRequired[str]
-    """Where KEDA runs, which is there already where a model has ``scaling``. Default: ``keda``."""
+    """Where KEDA runs, where a model has ``scaling``. It is there already, but in a cluster that is made. Default: ``keda``."""
     keys: NotRequired[dict[str, KeyArgs]]
     """Gateway keys by name, with their limits. Default: ``{"default": {}}``."""
     routes: NotRequired[dict[str, RouteArgs]]
     """More names that callers may ask for: aliases, weights, fallback."""
+    vectors: NotRequired[FleetVectorsArgs]
+    """A vector store: see ``fleet.vectors``. Left out: there is none."""
     ready_timeout_minutes: NotRequired[int]
     """Minutes that an engine has to load its model. From 5 to 480. Default: ``60``."""
     override: NotRequired[list[str]]

@@ -17,13 +17,15 @@ from pulumi_llm import _notices as notices
 from pulumi_llm import spec
 from pulumi_llm._args import FleetArgs
 from pulumi_llm._arguments import checked, is_late
-from pulumi_llm._cluster import engines, gate, kubeconfig, names
+from pulumi_llm._cluster import engines, gate, kubeconfig, names, store
 from pulumi_llm._cluster.certificate import signed
 from pulumi_llm._findings import gather, keep, pick
 from pulumi_llm._refusal import ending
 from pulumi_llm._resolve.fleet import ResolvedFleet, resolve_fleet
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.roles import weaviate
+from pulumi_llm.spec import fleet as spec_fleet
 from pulumi_llm.spec.fleet import FleetSpec
 
 PACKAGE = "kubernetes"
@@ -47,6 +49,17 @@ class Fleet(pulumi.ComponentResource):
     """What all GPU nodes cost per hour in ``currency``; absent where that is unknown."""
     currency: pulumi.Output[Optional[str]]
     """The currency of ``hourly_price``."""
+    vectors_engine: pulumi.Output[Optional[str]]
+    """Which vector store it has, where it has one: ``weaviate``."""
+    vectors_endpoint: pulumi.Output[Optional[str]]
+    """The vector store's URL, where there is one: its REST API."""
+    vectors_grpc: pulumi.Output[Optional[str]]
+    """The vector store's gRPC address (``host:port``, TLS), where there is one."""
+    vectors_key: pulumi.Output[Optional[str]]
+    """The vector store's API key (secret), where there is one."""
+    vectors_vectorizer: pulumi.Output[Optional[dict[str, str]]]
+    """What a client names in a collection whose texts the vector store turns into vectors itself: ``module``, ``model``
+    and ``base_url``, where it does."""
     kubeconfig: pulumi.Output[Optional[str]]
     """The kubeconfig of the cluster that was made (secret), where one was."""
     cluster_name: pulumi.Output[Optional[str]]
@@ -80,18 +93,22 @@ class Fleet(pulumi.ComponentResource):
         load = (
             random.RandomPassword(f"{name}-load-key", length=40, special=False, opts=child) if wanted.follows else None
         )
+        of_store = {key: random.RandomPassword(f"{name}-{called}", length=40, special=False, opts=child).result
+                    for key, called in _keys_of_store(wanted).items()}  # fmt: skip
+        known = {**keys, **({spec_fleet.STORE: of_store[weaviate.VARIABLE]} if weaviate.VARIABLE in of_store else {})}
         hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
         authority, certificate, private_key = signed(name, hosts_named, self)
         service = resources.make(
             resources.Wanted(
                 name=name,
                 fleet=fleet,
-                keys=_secret(pulumi.Output.all(**keys).apply(_digests)),
+                keys=_secret(pulumi.Output.all(**known).apply(_digests)),
                 engine_key=_secret(engine.result),
                 load_key=None if load is None else _secret(load.result),
                 certificate=certificate,
                 private_key=_secret(private_key),
                 hub_token=token,
+                vectors_keys={key: _secret(value) for key, value in of_store.items()} or None,
             ),
             self,
             given,
@@ -108,8 +125,34 @@ class Fleet(pulumi.ComponentResource):
                 "hourly_price": pulumi.Output.from_input(fleet.hourly_price),
                 "currency": pulumi.Output.from_input(price.currency if price is not None else None),
                 **made_here,
+                **_store_outputs(wanted, hosts_named[0], service, of_store),
             },
         )
+
+
+def _keys_of_store(fleet: FleetSpec) -> dict[str, str]:
+    """The variables that the vector store reads its keys from, each with what the key's resource is called after."""
+    if fleet.vectors is None:
+        return {}
+    more = {weaviate.VARIABLE: "vectorizer-key"} if fleet.vectors.vectorizer is not None else {}
+    return {names.VECTORS_KEY: "vectors-key", **more}
+
+
+def _store_outputs(
+    fleet: FleetSpec, host: str, service: pulumi.Resource, keys: Mapping[str, pulumi.Output[str]]
+) -> dict[str, Any]:
+    """What is told of the vector store, once the gateway is there: as of a machine's."""
+    if fleet.vectors is None:
+        return {}
+    (__, rest), (__, grpc) = store.ports(fleet)
+    told: dict[str, Any] = {
+        "vectors_engine": pulumi.Output.from_input(fleet.vectors.engine),
+        "vectors_endpoint": service.urn.apply(lambda _urn: f"https://{host}:{rest}"),
+        "vectors_grpc": service.urn.apply(lambda _urn: f"{host}:{grpc}"),
+        "vectors_key": _secret(keys[names.VECTORS_KEY]),
+    }
+    vectorizer = store.vectorizer(fleet)
+    return told if vectorizer is None else {**told, "vectors_vectorizer": pulumi.Output.from_input(vectorizer)}
 
 
 def carried_keys(wanted: Mapping[str, Any], given: Any) -> dict[str, pulumi.Output[str]]:

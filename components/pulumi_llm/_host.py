@@ -87,12 +87,16 @@ class HostRequest:
     """The name by which it is called, and who signs for that."""
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    starts_others: bool = False
+    """Give it a role that may start others, which `Cloud.let_start` names."""
     starts: tuple[StartPlan, ...] = ()
     """When the cloud starts it; empty: never."""
     disk: DiskSpec | None = None
     """Copies of the data disk."""
     groups: tuple[pulumi.Input[str], ...] = ()
     """Firewalls that it shares with other machines."""
+    near: pulumi.Input[str] | None = None
+    """What keeps it near other machines."""
     out: tuple[WayOut, ...] | None = None
     """What it may call; None: everybody."""
 
@@ -247,6 +251,7 @@ def _order(request: HostRequest) -> HostOrder:
         rules=tuple(_rules(request)),
         out=request.out,
         groups=request.groups,
+        near=request.near,
         user_data=bootstrap.user_data(request.node),
         tags=request.tags,
         spot=request.spot,
@@ -255,6 +260,7 @@ def _order(request: HostRequest) -> HostOrder:
         image_id=request.image_id,
         address=request.address,
         stops_itself=request.stops_itself,
+        starts_others=request.starts_others,
         starts=request.starts,
         snapshots=plan_of(disk.snapshots, request.cloud.name) if disk is not None and disk.snapshots else None,
         from_snapshot=disk.from_snapshot if disk is not None else None,

@@ -142,11 +142,13 @@ class ModelServer(pulumi.ComponentResource):
         secrets |= between
         network = network_for(scope, name, args, server)
         groups = _together.firewall(name, server, network, scope)
+        near = _together.near(name, server, scope)
         request = hosts.HostRequest(
             name=name,
             cloud=cloud,
             network=network,
             groups=groups,
+            near=near,
             place=server.site.place,
             system_disk_gib=server.system_disk_gib,
             access=server.access,
@@ -164,13 +166,14 @@ class ModelServer(pulumi.ComponentResource):
             existing=_existing(server, node, args),
             domain=server.spec.domain,
             stops_itself=stops_itself(server.spec, 1),
+            starts_others=server.spec.started_by == "request",
             starts=starts(server.spec),
             disk=server.spec.disk,
             out=settled.out,
         )
         machine = hosts.provision(request, scope)
         replicas = _further(name, server, request, machine, args, scope)
-        shared = _together.Shared(network=network, groups=groups, secrets=between)
+        shared = _together.Shared(network=network, groups=groups, near=near, secrets=between)
         nodes = [
             ServerNode(_together.named(name, rank + 1), rank, server, shared, args, scope)
             for rank in range(1, server.spec.nodes)
@@ -178,6 +181,7 @@ class ModelServer(pulumi.ComponentResource):
         machines = [machine, *(each.host for each in nodes)]
         for each in nodes:
             each.tell(machines)
+        request = replace(request, after=_allowed(request, machine, replicas, scope))
         host = hosts.tell(_told(request, server, args, replicas, machines, _store), machine, scope)
         if _store is not None:
             self._way = _vectorizing.Way(
@@ -297,9 +301,10 @@ def _settings(
         pulumi.Output.all(*(each.host.bare.private_address for each in replicas)),
         _together.addresses(together),
         store,
+        pulumi.Output.all(*(each.host.bare.id for each in replicas)),
     ).apply(
         lambda known: hosts.settings_document(
-            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]), known[3])
+            _nodes.server_node(node.name, server, known[0], tuple(known[1]), tuple(known[2]), known[3], tuple(known[4]))
         )
     )
 
@@ -323,6 +328,16 @@ def _further(
     return replicas
 
 
+def _allowed(
+    request: hosts.HostRequest, machine: BareHost, replicas: Sequence[Replica], scope: Scope
+) -> tuple[pulumi.Resource, ...]:
+    """What lets the first machine start the others, where a request is to do so."""
+    if not request.starts_others:
+        return ()
+    others = [each.host.bare for each in replicas]
+    return (request.cloud.let_start(f"{request.name}-role", machine, others, scope),)
+
+
 def _told(
     request: hosts.HostRequest,
     server: ResolvedServer,
@@ -341,7 +356,7 @@ def _told(
         settings=settings,
         secrets={**request.secrets, **_replicas.secrets(replicas[0].first.key, authorities, server)},
         in_turn=True,
-        after=(replicas[-1].host.applied,),
+        after=(replicas[-1].host.applied, *request.after),
     )
 
 

@@ -54,10 +54,12 @@ def server_node(
     replicas: Sequence[str] = (),
     among: Sequence[str] = (),
     store: str | None = None,
+    ids: Sequence[str] = (),
 ) -> NodeRequest:
     """A model server's node. Without the proxy's endpoint it is what user data needs: nothing that is known only later.
 
-    ``replicas``: the private addresses of the other machines that serve the same models, once they are known;
+    ``replicas``: the private addresses of the other machines that serve the same models, once they are known (``ids``:
+    theirs at the cloud);
     ``among``: those of all machines that have one model together. ``store``: that of a vector store's own machine,
     which asks the gateway for vectors.
 
@@ -65,14 +67,8 @@ def server_node(
         Refusal: for what is wrong with word files or hooks (:func:`pulumi_llm._gateway.content_role`).
     """
     wanted, vectors = server.spec, server.vectors
-    upstreams = [
-        *_served.upstreams(server),
-        *vendor_upstreams(wanted.upstreams, server.site.region.country),
-    ]
-    targets = {
-        **_served.targets(server),
-        **vendor_targets(wanted.upstreams, server.prices),
-    }
+    upstreams = [*_served.upstreams(server), *vendor_upstreams(wanted.upstreams, server.site.region.country)]
+    targets = {**_served.targets(server), **vendor_targets(wanted.upstreams, server.prices)}
     if proxy_endpoint is not None and server.foreign is not None:
         upstreams.append(
             Upstream(
@@ -99,6 +95,7 @@ def server_node(
         origins=wanted.cors_origins,
         traces=_traces(wanted),
         turns=_served.turns(server),
+        starts=wanted.started_by == "request",
     )
     asked: list[RoleRequest] = [gateway, _served.role(server, 0, among)]
     if vectors:
@@ -110,6 +107,7 @@ def server_node(
         asked.append(BundleRole(folder=wanted.host.bundle))
     asked += services(server)
     asked += pages(server)
+    asked += _replicas.waking(server, ids)
     if leaves := leaving(wanted):
         asked.append(leaves)
     return NodeRequest(

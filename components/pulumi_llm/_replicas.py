@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from pulumi_llm._bootstrap import Upstream
+from pulumi_llm._bootstrap import Upstream, WakeRole
+from pulumi_llm._stopping import facts
 
 if TYPE_CHECKING:
     from pulumi_llm._resolve import ResolvedServer
@@ -23,6 +24,9 @@ SECRET = "replica_key"  # noqa: S105 - the name of a secret
 FILL = 8
 """Calls at once on one machine before the next one gets any, where nothing is said: few for an engine that works on
 dozens together, and enough that one machine does for a small office."""
+
+STARTS = 12
+"""Starts of further machines within a day, where nothing is said: one each two hours."""
 
 Value = TypeVar("Value")
 
@@ -51,7 +55,7 @@ def upstreams(server: ResolvedServer, addresses: Sequence[str]) -> list[Upstream
     """
     return [
         Upstream(
-            name=f"replica.{number}",
+            name=_upstream(number),
             kind="vllm",
             base_url=f"https://{address}:{server.port}/v1",
             secret=SECRET,
@@ -63,12 +67,30 @@ def upstreams(server: ResolvedServer, addresses: Sequence[str]) -> list[Upstream
     ]
 
 
+def waking(server: ResolvedServer, ids: Sequence[str]) -> tuple[WakeRole, ...]:
+    """The program that starts further machines, with their ids at the cloud once they are known; none: nobody asked."""
+    wanted = server.spec
+    if wanted.started_by != "request" or wanted.idle_stop is None:
+        return ()
+    return (
+        WakeRole(
+            machines={_upstream(number): each for number, each in zip(numbers(server), ids, strict=bool(ids))},
+            most=wanted.idle_stop.starts_per_day or STARTS,
+            sold_out=facts(wanted.cloud)["sold_out"]["pattern"],
+        ),
+    )
+
+
 def secrets(key: Value, authorities: Iterable[Value], server: ResolvedServer) -> Mapping[str, Value]:
     """The key of the further machines and who signed their certificates, by the names that the first knows them by."""
     return {
         SECRET: key,
         **{_authority(number): each for number, each in zip(numbers(server), authorities, strict=True)},
     }
+
+
+def _upstream(number: int) -> str:
+    return f"replica.{number}"
 
 
 def _authority(number: int) -> str:

@@ -84,6 +84,8 @@ def refuse_unable(server: ResolvedServer) -> None:
             hint = _("hours: {example}; or leave started_by out", example=EXAMPLE)
             raise Refusal([Finding("power.no-hours", message, hint, where="started_by")])
         capabilities.demand(wanted.cloud, [Capability.STARTS])
+    if wanted.started_by == "request":
+        capabilities.demand(wanted.cloud, [Capability.WAKES])
     if not stops_itself(wanted):
         return
     why, source = why_not(wanted.cloud, type_, catalog.load(), spot=wanted.spot)

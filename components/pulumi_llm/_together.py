@@ -19,6 +19,7 @@ from pulumi_llm import _host as hosts
 from pulumi_llm._bootstrap import GatewayRole, NodeRequest, RoleRequest
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.clouds.base import BareHost, NetworkHandle, Scope
+from pulumi_llm.clouds.near import Near, wanted
 from pulumi_llm.clouds.peers import Peers
 from pulumi_llm.roles import rayed
 from pulumi_llm.roles.tied import PORTS, PORTS_OVER_RAY
@@ -42,6 +43,15 @@ def firewall(name: str, server: ResolvedServer, network: NetworkHandle, scope: S
     return (cloud.peers(f"{name}-nodes", network.vpc_id, ports, tags, scope),)
 
 
+def near(name: str, server: ResolvedServer, scope: Scope) -> pulumi.Output[str] | None:
+    """What keeps the machines near each other, where that is asked for, or their type must be in one."""
+    spec, place = server.spec, server.site.place
+    if spec.nodes == 1 or not wanted(place.cloud, place.instance_type, spot=spec.spot, asked=spec.nodes_near):
+        return None
+    cloud = cast("Near", support.adapter(place.cloud))  # it says that it has one: data/near.json
+    return cloud.near(f"{name}-near", place.zone, {**server.tags, "pulumi-llm": "nodes"}, scope)
+
+
 def over_ray(server: ResolvedServer) -> bool:
     """Whether Ray carries the engines' calls."""
     return server.spec.nodes > 1 and server.spec.nodes_backend == "ray"
@@ -58,6 +68,8 @@ class Shared:
 
     network: NetworkHandle
     groups: tuple[pulumi.Input[str], ...]
+    near: pulumi.Input[str] | None = None
+    """What keeps them near each other; None: nothing does."""
     secrets: Mapping[str, pulumi.Input[str]]
 
 
@@ -106,6 +118,7 @@ class ServerNode(pulumi.ComponentResource):
             renew=server.spec.renew,
             image_id=args.get("image_id"),
             groups=shared.groups,
+            near=shared.near,
         )
         self.host = hosts.provision(self._request, self._scope)
 
@@ -143,4 +156,4 @@ def node_of(name: str, server: ResolvedServer, rank: int, addresses: Sequence[st
     return NodeRequest(name=name, **_nodes.site_of(server.site), data_disk_gib=server.data_disk_gib, roles=tuple(asked))
 
 
-__all__ = ["ServerNode", "Shared", "addresses", "firewall", "named", "node_of", "secrets"]
+__all__ = ["ServerNode", "Shared", "addresses", "firewall", "named", "near", "node_of", "secrets"]

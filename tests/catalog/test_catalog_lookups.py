@@ -147,7 +147,7 @@ def test_mainland_regions_are_told_from_hong_kong_and_the_rest() -> None:
 def test_who_serves_the_mainland_and_hong_kong_is_in_the_vendors_rows(country: str) -> None:
     regions = [row for row in DATA.regions.values() if row.country == country]
     in_both = {"aliyun", "tencent", "aws", "ssh", "volcengine"}
-    assert {row.cloud for row in regions} == (in_both if country == "CN" else {*in_both, "gcp"})
+    assert {row.cloud for row in regions} == (in_both if country == "CN" else {*in_both, "azure", "gcp"})
     for row in regions:
         assert {"openai", "anthropic", "gemini", "groq"} & set(row.serves) == set()
         assert {"qwen", "deepseek", "qianfan", "ark", "pai-eas", "hai", "vllm", "custom"} <= set(row.serves)

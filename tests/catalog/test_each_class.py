@@ -77,8 +77,7 @@ def test_a_request_keeps_what_the_class_keeps(tmp_path: Path, name: str) -> None
         windows = sum(min(tokens, each["window_tokens"]) * each["bytes_per_token"] for each in said["windowed"])
         ours = sum(min(tokens, each.window or tokens) * each.bytes for each in found.kept)
         assert ours == pytest.approx(said["full_bytes_per_token"] * tokens + windows, rel=0.05)
-    # States are counted in 32 bit, in which vLLM keeps some.
-    assert 0.99 * said["state_bytes_per_sequence"] <= found.state_bytes <= 2 * said["state_bytes_per_sequence"]
+    assert found.state_bytes == pytest.approx(said["state_bytes_per_sequence"], rel=0.01)
     if "parameters" in row:
         assert model.parameters_b == pytest.approx(row["parameters"] / 1e9, rel=0.01)
     length = said["max_model_len"]

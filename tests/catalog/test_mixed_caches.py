@@ -32,9 +32,7 @@ def test_a_mixed_shape_keeps_and_weighs_what_vllm_builds(tmp_path: Path, row: di
         wanted = said["full_bytes_per_token"] * tokens + kept
         ours = sum(min(tokens, each.window or tokens) * each.bytes for each in found.kept)
         assert ours == pytest.approx(wanted, rel=0.01)
-    # States are counted in 32 bit, in which vLLM keeps some.
-    state = said["state_bytes_per_sequence"]
-    assert 0.99 * state <= found.state_bytes <= 2 * state
+    assert found.state_bytes == pytest.approx(said["state_bytes_per_sequence"], rel=0.01)
     if "parameters" in row:
         assert model.parameters_b == pytest.approx(row["parameters"] / 1e9, rel=0.01)
     assert (model.served_context or model.max_context) in (said["max_model_len"], None)

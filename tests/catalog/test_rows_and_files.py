@@ -32,7 +32,7 @@ def read(folder: Path, name: str) -> Model:
 @pytest.mark.parametrize("name", files())
 def test_a_row_computes_with_what_the_file_says(tmp_path: Path, name: str) -> None:
     row, file = catalog.load().models[name], read(tmp_path, name)
-    same = ["heads_ahead", "state_bytes", "expert_bits", "kept"]
+    same = ["heads_ahead", "state_bytes", "recurrent", "recurrent_bits", "expert_bits", "kept"]
     if file.quantization is not None:  # some have it in a file beside, which is not among the tests' data
         same += ["quantization", "quantization_bits", "cache_dtype"]
     assert {each: getattr(row, each) for each in same} == {each: getattr(file, each) for each in same}

@@ -86,7 +86,7 @@ def test_a_class_that_wraps_another_is_read_by_what_it_wraps(tmp_path: Path, nam
     assert described(tmp_path, whole).parameters_b == pytest.approx(inner.parameters_b or 0, rel=0.001)
 
 
-QWEN4 = 10 * (2 * 2 * 256 * 2 + 256 / 16), 30 * (8192 * 3 * 2 + 32 * 128 * 128 * 4)
+QWEN4 = 10 * (2 * 2 * 256 * 2 + 256 / 16), 30 * (8192 * 3 * 2 + 32 * 128 * 128 * 2)
 GLM5 = 11 * (512 * 2 + 132 / 16), 34 * (3 * 64 * 128 * 3 * 2 + 64 * 128 * 128 * 4)
 INKLING = 11 * 8 * 2 * 128 * 2.0, {512: 55 * 16 * 2 * 128 * 2.0, 4: (55 * 16 * 1024 + 11 * 8 * 2048) * 2.0}
 FROM_SOURCE: dict[str, tuple[float, dict[int, float], int]] = {

@@ -340,6 +340,77 @@ VULTR: tuple[Row, ...] = (
 )
 
 
+AZURE_NETWORK, AZURE_WALL = "azure-native:network:Subnet", "azure-native:network:NetworkSecurityGroup"
+AZURE_ADDRESS, AZURE_CARD = "azure-native:network:PublicIPAddress", "azure-native:network:NetworkInterface"
+AZURE_DISK, AZURE_MACHINE = "azure-native:compute:Disk", "azure-native:compute:VirtualMachine"
+
+AZURE: tuple[Row, ...] = (
+    # Otherwise what has no public address gets out by one of Azure's.
+    (AZURE_NETWORK, "defaultOutboundAccess", False),
+    *(
+        (AZURE_WALL, f"securityRules.{number}.{key}", value)
+        for number, name in enumerate(("in-443-203.0.113.0-24", "in-443-198.51.100.7-32", "in-22-203.0.113.0-24"))
+        for key, value in {
+            "name": name,
+            "priority": 100 + number,
+            "direction": "Inbound",
+            "access": "Allow",
+            "protocol": "Tcp",
+            "sourcePortRange": "*",
+            "destinationAddressPrefix": "*",
+        }.items()
+    ),
+    # By itself a group lets in whatever comes from the same network.
+    (AZURE_WALL, "securityRules.-1.name", "closed"),
+    (AZURE_WALL, "securityRules.-1.priority", 4096),
+    (AZURE_WALL, "securityRules.-1.direction", "Inbound"),
+    (AZURE_WALL, "securityRules.-1.access", "Deny"),
+    (AZURE_WALL, "securityRules.-1.protocol", "*"),
+    (AZURE_WALL, "securityRules.-1.sourcePortRange", "*"),
+    (AZURE_WALL, "securityRules.-1.sourceAddressPrefix", "*"),
+    (AZURE_WALL, "securityRules.-1.destinationAddressPrefix", "*"),
+    (AZURE_WALL, "securityRules.-1.destinationPortRange", "*"),
+    (AZURE_WALL, "securityRules.-1.description", "All else"),
+    (AZURE_CARD, "ipConfigurations.0.name", "main"),
+    (AZURE_CARD, "ipConfigurations.0.primary", True),
+    (AZURE_CARD, "ipConfigurations.0.privateIPAllocationMethod", "Dynamic"),
+    (AZURE_CARD, "ipConfigurations.0.privateIPAddressVersion", "IPv4"),
+    (AZURE_CARD, "enableIPForwarding", False),
+    (AZURE_MACHINE, "identity", None),
+    (AZURE_MACHINE, "userData", None),
+    (AZURE_MACHINE, "zones", None),
+    (AZURE_MACHINE, "priority", None),
+    (AZURE_MACHINE, "storageProfile.osDisk.createOption", "FromImage"),
+    (AZURE_MACHINE, "storageProfile.osDisk.deleteOption", "Delete"),
+    (AZURE_MACHINE, "storageProfile.osDisk.caching", "ReadWrite"),
+    (AZURE_MACHINE, "storageProfile.osDisk.managedDisk.storageAccountType", "StandardSSD_LRS"),
+    (AZURE_MACHINE, "storageProfile.dataDisks.0.lun", 0),
+    (AZURE_MACHINE, "storageProfile.dataDisks.0.createOption", "Attach"),
+    # The data disk outlives the machine.
+    (AZURE_MACHINE, "storageProfile.dataDisks.0.deleteOption", "Detach"),
+    (AZURE_MACHINE, "storageProfile.dataDisks.0.caching", "None"),
+    (AZURE_MACHINE, "osProfile.adminPassword", None),
+    (AZURE_MACHINE, "osProfile.linuxConfiguration.disablePasswordAuthentication", True),
+    (AZURE_MACHINE, "osProfile.linuxConfiguration.provisionVMAgent", True),
+    (AZURE_MACHINE, "osProfile.linuxConfiguration.ssh.publicKeys.0.path", "/home/ubuntu/.ssh/authorized_keys"),
+    (AZURE_MACHINE, "networkProfile.networkInterfaces.0.primary", True),
+    (AZURE_MACHINE, "networkProfile.networkInterfaces.0.deleteOption", "Detach"),
+    (AZURE_MACHINE, "securityProfile.securityType", "TrustedLaunch"),
+    (AZURE_MACHINE, "securityProfile.uefiSettings.secureBootEnabled", True),
+    (AZURE_MACHINE, "securityProfile.uefiSettings.vTpmEnabled", True),
+    (AZURE_MACHINE, "diagnosticsProfile.bootDiagnostics.enabled", False),
+    (AZURE_ADDRESS, "sku.name", "Standard"),
+    (AZURE_ADDRESS, "sku.tier", "Regional"),
+    (AZURE_ADDRESS, "publicIPAllocationMethod", "Static"),
+    (AZURE_ADDRESS, "publicIPAddressVersion", "IPv4"),
+    (AZURE_DISK, "sku.name", "StandardSSD_LRS"),
+    (AZURE_DISK, "creationData.createOption", "Empty"),
+    # Nobody is given a link by which it can be read.
+    (AZURE_DISK, "networkAccessPolicy", "DenyAll"),
+    (AZURE_DISK, "publicNetworkAccess", "Disabled"),
+)
+
+
 def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
     """``rows`` with ``others`` in place of those that speak of the same input, or of the whole that it is part of."""
     said = [(type_, path) for type_, path, _ in others]
@@ -352,6 +423,7 @@ def _over(rows: tuple[Row, ...], others: tuple[Row, ...]) -> tuple[Row, ...]:
 DEFAULTS = {
     "aliyun": ALIYUN,
     "aws": AWS,
+    "azure": AZURE,
     "digitalocean": DIGITALOCEAN,
     "gcp": GCP,
     "tencent": TENCENT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ TAGS = {"team": "search"}
 REGIONS = {
     "aliyun": "cn-hangzhou",
     "aws": "us-west-2",
+    "azure": "southeastasia",
     "digitalocean": "sgp1",
     "gcp": "us-west1",
     "tencent": "ap-guangzhou",
@@ -57,6 +59,7 @@ REGIONS = {
 ZONES = {
     "aliyun": "cn-hangzhou-i",
     "aws": "us-west-2a",
+    "azure": "southeastasia",
     "digitalocean": "sgp1",
     "gcp": "us-west1-a",
     "tencent": "ap-guangzhou-3",
@@ -66,6 +69,7 @@ ZONES = {
 TYPES = {
     "aliyun": "ecs.gn6i-c4g1.xlarge",
     "aws": "g4dn.xlarge",
+    "azure": "Standard_B2s_v2",
     "digitalocean": "s-2vcpu-4gb",
     "gcp": "g2-standard-4",
     "tencent": "GN7.2XLARGE32",
@@ -284,6 +288,17 @@ def everything(
         instance_type = str(changes.get("instance_type", TYPES[cloud.name]))
         role = cloud.stop_role(f"{name}-role", TAGS, scope) if stops else None
         early = cloud.address(f"{name}-address", TAGS, scope) if getattr(cloud, "address_at_launch", False) else None
+        wanted = DiskRequest(
+            size_gib=int(changes.get("data_disk_gib", 101)),
+            zone=where,
+            instance_type=instance_type,
+            tags=TAGS,
+            copied=copied,
+        )
+        # One of the two may name the other; else the disk is attached by a resource of its own.
+        named = getattr(cloud, "disk_names_machine", False)
+        names = getattr(cloud, "machine_names_disk", False)
+        disk = cloud.disk(f"{name}-disk", wanted, scope) if names else None
         machine = cloud.machine(
             f"{name}-machine",
             MachineRequest(
@@ -299,6 +314,7 @@ def everything(
                 spot=spot,
                 renew=renew,
                 address=early,
+                disk=disk,
                 tags=TAGS,
                 role=role.at_launch if role else None,
             ),
@@ -317,23 +333,12 @@ def everything(
         record = RecordRequest(name="llm.example.com", zone="example.com", zone_id=zone_id, address=address.ip)
         if hasattr(cloud, "record") and Capability.DNS in catalog.load().cloud(cloud.name).can:
             cloud.record(f"{name}-name", record, scope)
-        named = getattr(cloud, "disk_names_machine", False)
-        disk = cloud.disk(
-            f"{name}-disk",
-            DiskRequest(
-                size_gib=int(changes.get("data_disk_gib", 101)),
-                zone=where,
-                instance_type=instance_type,
-                tags=TAGS,
-                copied=copied,
-                holder=machine if named else None,
-            ),
-            scope,
-        )
+        if disk is None:
+            disk = cloud.disk(f"{name}-disk", dataclasses.replace(wanted, holder=machine if named else None), scope)
         if copied:
             plan = SnapshotPlan(days=(0,), hour=3, minute=0, keep_days=7)
             cloud.copy_disk(f"{name}-copies", plan, disk, TAGS, scope)
-        if not named:
+        if not named and not names:
             cloud.attach_disk(f"{name}-disk-attachment", disk.id, machine, scope)
 
     return program

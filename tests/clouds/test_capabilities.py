@@ -40,21 +40,26 @@ def refused(run: Callable[[], object]) -> list[Finding]:
     return list(caught.value.findings)
 
 
-UNBUILT = {Capability.SNAPSHOTS, Capability.STARTS, Capability.NODES, Capability.ZONES, Capability.CLOSED}
+UNBUILT = {
+    *(Capability.SNAPSHOTS, Capability.STARTS, Capability.WAKES),
+    *(Capability.NODES, Capability.ZONES, Capability.CLOSED),
+}
 UNSEEN = {Capability.NOTICE, Capability.RECOVER}
 """What their APIs say in such a case, no source was found of."""
 LACKED = {
+    "azure": {Capability.DNS, Capability.SPOT, *UNSEEN, *UNBUILT},
     "digitalocean": {Capability.SPOT, *UNSEEN, *UNBUILT},
     "gcp": {Capability.DNS, *UNBUILT},
     "volcengine": {Capability.DNS, *UNSEEN, *UNBUILT},
     "vultr": {Capability.SPOT, *UNSEEN, *UNBUILT},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule; nor
-does Vultr;
+does Vultr; Azure sells them, and neither they nor its names are built;
 Google's names and schedules, and Volcengine's names and schedules, are not built. None of the four has
 a firewall between machines alone, as far as is built here. Nor are
 zones for replicas, nor a firewall that lets nothing out but to a bucket: they have no bucket here. AWS has a scheduler
-that calls any API by itself; Aliyun and Tencent Cloud run a function of ours.
+that calls any API by itself; Aliyun and Tencent Cloud run a function of ours. A role by which one machine starts others
+is built for these three.
 """
 
 
@@ -91,7 +96,7 @@ def test_no_host_is_placed_where_its_data_or_its_ports_would_not_be_kept(without
     without("aws", lacked)
     (finding,) = refused(lambda: placement.place_server(parse(ServerSpec, SERVER)))
     assert (finding.code, finding.where) == ("cloud.cannot", "cloud")
-    assert finding.hint == "a cloud that can: aliyun, digitalocean, gcp, tencent, volcengine, vultr"
+    assert finding.hint == "a cloud that can: aliyun, azure, digitalocean, gcp, tencent, volcengine, vultr"
     (finding,) = refused(lambda: placement.place_host("aws", "us-west-2", None, min_vcpu=2, min_memory_gib=2))
     assert finding.code == "cloud.cannot"
 

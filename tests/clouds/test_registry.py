@@ -29,6 +29,7 @@ def test_an_unknown_cloud_is_refused_with_the_nearest_name() -> None:
         ("gcp", "pulumi_gcp", r"pip install 'pulumi-gcp<11,>=10\.2'"),
         ("digitalocean", "pulumi_digitalocean", r"pip install 'pulumi-digitalocean<5,>=4\.84'"),
         ("volcengine", "pulumi_volcengine", r"pip install 'pulumi-volcengine<0\.1,>=0\.0\.47'"),
+        ("azure", "pulumi_azure_native", r"pip install 'pulumi-azure-native<4,>=3\.29'"),
         ("vultr", "ediri_vultr", r"pip install 'ediri-vultr<3,>=2\.27'"),
     ],
 )
@@ -87,12 +88,12 @@ def test_every_folder_of_ours_has_an_entry_point_and_every_entry_point_a_folder(
 def test_our_clouds_are_there_in_a_checkout_whose_entry_points_nobody_installed(
     entries: list[Entry],
 ) -> None:
-    assert clouds.names() == ("aliyun", "aws", "digitalocean", "gcp", "tencent", "volcengine", "vultr")
+    assert clouds.names() == ("aliyun", "aws", "azure", "digitalocean", "gcp", "tencent", "volcengine", "vultr")
 
 
 def test_a_cloud_that_two_doors_lead_to_is_there_once(entries: list[Entry]) -> None:
     entries.append(Entry("aws", "pulumi_llm.clouds.aws:CLOUD", "pulumi-llm"))
-    assert clouds.names() == ("aliyun", "aws", "digitalocean", "gcp", "tencent", "volcengine", "vultr")
+    assert clouds.names() == ("aliyun", "aws", "azure", "digitalocean", "gcp", "tencent", "volcengine", "vultr")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.items import Usage
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import following as estimates
-from tests.cluster.fleets import FLEET, FOLLOWING, WIDE, named, planned, policies_of, resolved, values_of
+from tests.cluster.fleets import FLEET, FOLLOWING, WIDE, named, planned, policies_of, resolved, spec_of, values_of
 from tests.cluster.managed import fleet as made
 from tests.gateway.fake import Fake
 from tests.gateway.front import free_port
@@ -133,8 +133,8 @@ def test_nothing_of_it_is_of_unknown_price_or_unknown_to_the_review() -> None:
 def test_a_fleet_whose_engines_stay_has_nothing_of_it() -> None:
     assert "keda" not in values_of(planned(FLEET))["servingEngineSpec"]["modelSpec"][0]
     assert not [each for each in planned(FLEET).resources if "load" in each.name or "keda" in each.type]
-    assert names.LOAD_PATH not in gate.caddyfile()
-    assert f"path {names.LOAD_PATH}" in gate.caddyfile(load=True)
+    assert names.LOAD_PATH not in gate.caddyfile(spec_of(FLEET))
+    assert f"path {names.LOAD_PATH}" in gate.caddyfile(spec_of(FOLLOWING))
 
 
 def test_nodes_quota_and_claims_are_for_as_many_engines_as_there_may_be() -> None:
@@ -240,7 +240,7 @@ async def test_what_keda_asks_is_answered_to_its_key_alone_by_the_caddy_and_the_
     tmp_path: Path,
 ) -> None:
     """As KEDA's scaler ``metrics-api`` asks: GET, with ``Authorization: Bearer …``, and looks in the JSON."""
-    inner = gate.caddyfile(load=True).partition(f"http://:{names.HEALTH_PORT} {{")[2]
+    inner = gate.caddyfile(spec_of(FOLLOWING)).partition(f"http://:{names.HEALTH_PORT} {{")[2]
     key, port = "planted-of-keda", free_port()
     rows = {"chat": {"targets": [{"upstream": "fake", "model": "plain", "wakes": 300}]}}
     async with Fake() as fake:

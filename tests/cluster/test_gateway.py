@@ -21,7 +21,7 @@ import pytest
 
 from pulumi_llm._cluster import gate, names
 from pulumi_llm._fleet import _digests
-from tests.cluster.fleets import FLEET, named, planned
+from tests.cluster.fleets import FLEET, named, planned, spec_of
 from tests.gateway.fake import Fake
 
 KEY, ENGINE_KEY = "sk-caller-planted", "engine-planted"
@@ -106,7 +106,7 @@ def test_pip_installs_nothing_that_is_not_locked_by_its_hash() -> None:
 
 @pytest.mark.artefact
 def test_caddy_takes_the_pods_configuration_and_passes_what_a_machine_would(tmp_path: Path) -> None:
-    made = gate.caddyfile()
+    made = gate.caddyfile(spec_of(FLEET))
     for own in ("/srv/llm/secrets", "/var/lib/llm-caddy"):
         (tmp_path / own.strip("/").replace("/", "-")).mkdir()
         made = made.replace(own, str(tmp_path / own.strip("/").replace("/", "-")))

@@ -48,6 +48,14 @@ NOTICED = READY | {
     "leave": DENIED["leave"] | {"state": "draining", "reason": "spot", "code": "leave.spot-notice", "message": "at 12"},
 }
 
+STARTED = READY | {
+    "wake": {"state": "started", "machine": "replica.2", "code": None, "message": None, "hint": None,
+             "until": 1.0, "since": "2026-11-25T05:00:00Z"},
+}  # fmt: skip
+UNSTARTED = READY | {
+    "wake": STARTED["wake"] | {"state": "refused", "code": "wake.sold-out", "message": "none left", "hint": "wait"},
+}
+
 
 SAVED, UNSAVED = (
     READY | {"backup": {"newest": time, "code": code, "hint": code and "may the key write there?"}}
@@ -56,7 +64,7 @@ SAVED, UNSAVED = (
 
 
 def test_what_is_tested_with_follows_the_schema() -> None:
-    for document in (BOOTING, READY, FAILED, DENIED, NOTICED, SAVED, UNSAVED):
+    for document in (BOOTING, READY, FAILED, DENIED, NOTICED, STARTED, UNSTARTED, SAVED, UNSAVED):
         jsonschema.validate(document, data("node/status.schema.json"))
 
 
@@ -546,19 +554,46 @@ def test_what_a_node_says_of_a_change_is_told(state: str, lines: list[str]) -> N
             ],
         ),
         (READY | {"leave": DENIED["leave"] | {"state": "watching"}}, []),
+        (STARTED, ["  started replica.2 for a request (2026-11-25T05:00:00Z); it takes no calls yet"]),
+        (
+            READY | {"wake": STARTED["wake"] | {"state": "serving"}},
+            ["  replica.2 was started for a request, and has taken calls since 2026-11-25T05:00:00Z"],
+        ),
+        (
+            UNSTARTED,
+            [
+                "  started no further machine for a request (2026-11-25T05:00:00Z)",
+                "  [wake.sold-out] none left",
+                "  try: wait",
+            ],
+        ),
         (READY, []),
     ],
 )
-def test_what_a_node_says_of_stopping_by_itself_is_told(document: dict[str, Any], lines: list[str]) -> None:
+def test_what_a_node_says_of_stopping_by_itself_and_of_starting_others_is_told(
+    document: dict[str, Any], lines: list[str]
+) -> None:
     target = Target("llm", "https://203.0.113.7:443/v1", KEY, "")
     told = list(text.picture(Answer(target, document)))
     plain = list(text.picture(Answer(target, READY)))
     assert [each for each in told if each not in plain][: len(lines)] == lines
     assert (told == plain) is not bool(lines)
-    rows = [row for row in text.changes(Answer(target, document)) if row[0].startswith("llm leave")]
+    rows = [row for row in text.changes(Answer(target, document)) if row[0].startswith(("llm leave", "llm wake"))]
     assert len({name for name, __ in rows}) == len(rows)  # what is watched is told once, each by its name
     watched = [line for __, line in rows]
     assert [each.removeprefix("llm: ") for each in watched] == [each.strip() for each in lines]
+
+
+def test_that_a_name_leads_elsewhere_is_told_of_a_node_that_is_ready() -> None:
+    said = "llm.example.com resolves to 198.51.100.9"
+    note = {"code": "caddy.name-elsewhere", "message": said, "hint": "an A record"}
+    lines = [f"[caddy.name-elsewhere] {said}", "try: an A record"]
+    answer = Answer(Target("llm", "https://203.0.113.7:443/v1", KEY, ""), READY | {"name": note})
+    assert [each.strip() for each in text.picture(answer) if each.strip() in lines] == lines
+    assert [line for name, line in text.changes(answer) if name.startswith("llm name")] == [
+        f"llm: {each}" for each in lines
+    ]
+    assert answer.ready
 
 
 @pytest.mark.parametrize(

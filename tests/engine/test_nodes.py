@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,26 @@ def test_nodes_change_to_ray_and_back_on_the_machines_that_are_there(sim: Sim, c
     again = named(sim)
     assert set(again) == set(own)
     assert unit(again, "chat") == unit(own, "chat")
+
+
+def test_machines_near_each_other_are_other_machines_and_their_group_goes_after_them(sim: Sim) -> None:
+    """EC2 deletes no placement group with a machine in it, and tells itself which one that is in."""
+    write(sim, "aws", 1)
+    sim.up()
+    one = named(sim)
+    near = (sim.project / "__main__.py").read_text().replace('"nodes": 1', '"nodes": 2, "nodes_near": True')
+    (sim.project / "__main__.py").write_text(near)
+    sim.up()
+    (machine,) = (name for name in one if name.startswith("chat-machine"))
+    two = named(sim)
+    assert machine not in two
+    group = next(each for each in two.values() if each["type"].endswith(":PlacementGroup"))
+    for name in (f"{machine}-near", machine.replace("chat-", "chat-node-2-") + "-near"):
+        assert two[name]["inputs"]["placementGroup"] == group["outputs"]["name"]
+    (disk,) = (name for name in one if re.fullmatch("chat-disk(-.*)?", name) and "attachment" not in name)
+    assert two[disk]["id"] == one[disk]["id"]
+    write(sim, "aws", 1)
+    sim.up()
+    assert set(named(sim)) == set(one)
+    sim.destroy()
+    assert sim.state() == {}

@@ -11,22 +11,31 @@ from tests.engine.sim import Sim, said
 
 pytestmark = pytest.mark.engine
 
-SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp": "e2-standard-4", "volcengine": "ecs.c3i.xlarge", "vultr": "vc2-4c-8gb"}
+SIZES = {
+    "azure": "Standard_B4ls_v2",
+    "digitalocean": "s-4vcpu-8gb",
+    "gcp": "e2-standard-4",
+    "volcengine": "ecs.c3i.xlarge",
+    "vultr": "vc2-4c-8gb",
+}
 PLACES = {
+    "azure": ("southeastasia", "japaneast"),
     "digitalocean": ("sgp1", "nyc3"),
     "gcp": ("us-west1", "asia-northeast1"),
     "volcengine": ("ap-southeast-1", "ap-southeast-3"),
     "vultr": ("sgp", "nrt"),
 }
 MACHINES = {
+    "azure": "azure-native:compute:VirtualMachine",
     "digitalocean": "digitalocean:index/droplet:Droplet",
     "gcp": "gcp:compute/instance:Instance",
     "volcengine": "volcengine:ecs/instance:Instance",
     "vultr": "vultr:index/instance:Instance",
 }
-PLACE_OF = {"digitalocean": "region", "gcp": "zone", "volcengine": "zoneId", "vultr": "region"}
+PLACE_OF = {"azure": "location", "digitalocean": "region", "gcp": "zone", "volcengine": "zoneId", "vultr": "region"}
 """The input of a machine that says where it is; a zone's name begins with its region's."""
 SOLD_OUT = {
+    "azure": "SkuNotAvailable",
     "digitalocean": "is not available in region sgp1",
     "gcp": "does not have enough resources available",
     "volcengine": "OperationDenied.NoStock",

@@ -151,7 +151,7 @@ class Home:
         from llm_gate.paths import Paths
         from llm_gate.server import Gateway, server
 
-        names = ("settings", "secrets", "state", "drain.json", "resting.json", "status.json")
+        names = ("settings", "secrets", "state", "drain.json", "resting.json", "status.json", "wake.sock", "wake.json")
         paths = Paths(*(self.root / each for each in names))
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()

@@ -16,6 +16,7 @@ from tests.clouds import harness
 STACK = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"
 PACKAGES = {
     "aws": "aws",
+    "azure-native": "azure",
     "alicloud": "aliyun",
     "digitalocean": "digitalocean",
     "gcp": "gcp",

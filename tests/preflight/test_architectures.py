@@ -77,8 +77,13 @@ def test_a_class_that_starts_only_with_its_own_code_says_so(allowed: bool | None
     request = FitRequest(model="stepfun-ai/Step-3.7-Flash", gpu="H200", gpu_count=4, trust_remote_code=allowed)
     told = [each.severity for each in check(request).findings if each.code == "fit.needs-own-code"]
     assert told == ([severity] if severity else [])
-    flag = replace(request, extra_args=("--trust-remote-code",))
-    assert "fit.needs-own-code" not in {each.code for each in check(flag).findings}
+    for flags, wanted in (
+        (("--trust-remote-code",), []),
+        (("--no-trust-remote-code",), ["error"]),  # it comes after what the spec says, and so it counts
+        (("--no-trust-remote-code", "--trust-remote-code"), []),
+    ):
+        findings = check(replace(request, extra_args=flags)).findings
+        assert [each.severity for each in findings if each.code == "fit.needs-own-code"] == wanted
 
 
 @pytest.mark.parametrize("name", ["HeliumForCausalLM", "PersimmonForCausalLM"])
@@ -183,3 +188,17 @@ def test_only_a_model_for_vectors_or_for_ranking_is_of_a_class_that_writes_no_te
     rows = [row for row in catalog.load().models.values() if row.architecture in architectures().no_text]
     assert rows
     assert all(row.task for row in rows)
+
+
+def test_a_model_that_writes_in_blocks_is_tried_with_few_requests_and_never_with_flashinfer(tmp_path: Path) -> None:
+    """vllm 0.32.0, models/config.py: a sampler of [requests, block, vocabulary], and a ValueError for FlashInfer."""
+    served = json.loads((Path(__file__).parents[1] / "catalog/data/served.json").read_text(encoding="utf-8"))["classes"]
+    config = served["DiffusionGemmaForBlockDiffusion"]["config"]
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    flags = ("--attention-backend", "FLASHINFER")
+    request = FitRequest(model=str(tmp_path), from_config=True, gpu="H200", extra_args=flags)
+    found = {each.code: each for each in check(request).findings}
+    assert "max_num_seqs: 4" in str(found["fit.unknown-shape"].hint)
+    assert "--attention-backend TRITON_ATTN" in str(found["fit.flag-refused"].hint)
+    other = check(replace(request, extra_args=("--attention-backend", "FLASH_ATTN")))
+    assert "fit.flag-refused" not in {each.code for each in other.findings}

@@ -147,11 +147,12 @@ def test_a_model_that_sees_images_is_told_to_be_larger_than_counted(tmp_path: Pa
 def test_the_states_of_a_hybrid_are_counted(tmp_path: Path):
     layers = (["linear_attention"] * 3 + ["full_attention"]) * 7
     hybrid = {**QWEN, "architectures": ["Qwen3_5ForCausalLM"], "model_type": "qwen3_5_text", "layer_types": layers}
-    report = of_config(tmp_path, hybrid)
-    assert report.case.memory is not None
-    state = 21 * (32 * 128 * 128 * 4 + (2 * 16 * 128 + 32 * 128) * 3 * 2)  # of the class's own 16 and 32 heads
-    plain = 8192 * 7 * 2 * 4 * 256 * 2  # and its head size
-    assert report.case.memory.need_gib == pytest.approx((plain + state) / 2**30, rel=0.05)
+    plain = 8192 * 7 * 2 * 4 * 256 * 2  # of the class's own head size, and its 16 and 32 heads
+    for said, size in (({"mamba_ssm_dtype": "float32"}, 4), ({}, 2)):  # published files say it
+        report = of_config(tmp_path, {**hybrid, **said})
+        assert report.case.memory is not None
+        state = 21 * (32 * 128 * 128 * size + (2 * 16 * 128 + 32 * 128) * 3 * 2)
+        assert report.case.memory.need_gib == pytest.approx((plain + state) / 2**30, rel=0.05)
 
 
 def test_a_shape_that_is_not_understood_gets_no_verdict_and_names_the_setting(tmp_path: Path):

@@ -24,7 +24,7 @@ SCOUT, CWM, MINI = "Llama-4-Scout without no_rope_layers", "cwm-32B", "MiniCPM3-
         (SCOUT, "H100-80GB", 4, {"max_model_len": 131072}, set()),
         # 101.2 GiB of the 71.2
         (SCOUT, "H100-80GB", 2, {"max_model_len": 8192}, {"fit.weights-exceed-vram"}),
-        # 32.2 billion x 2 = 60.0 GiB; 8 x (153 MB of states + 8K x 16 KiB) = 2.2 GiB
+        # 32.2 billion x 2 = 60.0 GiB; 8 x (76 MB of states + 8K x 16 KiB) = 1.6 GiB
         ("granite-4.0-h-small", "A100-80GB", 1, {"concurrency": 8}, set()),
         ("granite-4.0-h-small", "L20", 1, {}, {"fit.weights-exceed-vram"}),
         # 30.3 GiB a card; 16 layers keep 128K x 64 KiB / 2 = 4.0, 48 a window of 8K: 0.9. All of it would be 16
@@ -61,3 +61,35 @@ def test_windows_in_some_layers_of_a_qwen2_give_no_verdict_as_vllm_does_not_star
     (tmp_path / "config.json").write_text(json.dumps({**config, **changed}))
     report = check(FitRequest(model=str(tmp_path), from_config=True, gpu="H20"))
     assert ("fit.unknown-shape" in {each.code for each in report.findings}) is not known
+
+
+PUBLISHED: dict[str, dict[str, Any]] = json.loads((ROOT / "catalog/data/published.json").read_text("utf-8"))["models"]
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "count", "options", "starts"),
+    [
+        # max_position_embeddings of its file is 40,960 since 2025-05 (QwenLM/QwQ#26)
+        ("Qwen/QwQ-32B", "H100-80GB", 4, {"max_model_len": 65536}, False),
+        # on 8.6 FlashInfer alone reads an fp8 cache, and compiles its kernels with nvcc, which a node has not
+        ("Qwen/Qwen3-8B", "A10", 1, {"kv_cache_dtype": "fp8"}, False),
+        # 31.6 billion x 2 = 58.8 GiB; six layers keep a cache
+        ("nvidia--NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", "A100-80GB", 1, {}, True),
+        # expert_dtype fp4: 277 billion x 0.53 and 13 GiB of the rest, 150 GiB of 251
+        ("deepseek-ai--DeepSeek-V4-Flash", "H200", 2, {"max_model_len": 32768}, True),
+        # sparse attention needs capability 9, 10 or 12
+        ("v32awq", "A100-80GB", 8, {}, False),
+        # nine layers x one head a card x 320 x 2 bytes x 256K = 1.41 GiB each: 120 are 169 GiB of 43
+        ("XiaomiMiMo--MiMo-V2-Flash", "H20", 8, {"max_model_len": 262144, "concurrency": 120}, False),
+        # 18.3 + 2 + 2.2 GiB of 39.9
+        ("Qwen3-32B-w4a16-ct", "L20", 1, {"max_model_len": 8192}, True),
+    ],
+)
+def test_the_verdict_on_a_published_file_is_right(
+    tmp_path: Path, model: str, gpu: str, count: int, options: dict[str, Any], starts: bool
+) -> None:
+    asked: dict[str, Any] = {"model": model}
+    if model in PUBLISHED:
+        (tmp_path / "config.json").write_text(json.dumps(PUBLISHED[model]["config"]))
+        asked = {"model": str(tmp_path), "from_config": True}
+    assert check(FitRequest(gpu=gpu, gpu_count=count, **asked, **options)).ok == starts

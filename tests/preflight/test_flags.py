@@ -14,6 +14,7 @@ from pulumi_llm.preflight.rules_flags import flags_refused
 from pulumi_llm.preflight.rules_model import architectures
 
 QWEN, BGE = "Qwen/Qwen2.5-7B-Instruct", "BAAI/bge-m3"
+KIMI = "moonshotai/Kimi-Linear-48B-A3B-Instruct"
 NGRAM = '{"method": "ngram", "num_speculative_tokens": %d}'
 NGRAM_OF = NGRAM.replace("%d", "%s")
 SMALL = '{"model": "a/b", "method": "eagle3", "num_speculative_tokens": 3, "draft_tensor_parallel_size": %s}'
@@ -77,6 +78,8 @@ def refused(model: str, *flags: str, gpu: str = "H200", context: int | None = No
         (QWEN, ("--max-num-batched-tokens", "64", "--max-num-seqs", "128"), "--max-num-batched-tokens 128"),
         (QWEN, ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"), "longer than a batch of 4096"),
         (BGE, ("--max-num-batched-tokens", "2048"), "longer than a batch of 2048"),
+        # model_executor/layers/mamba/mamba_utils.py: kda_state_dtype
+        (KIMI, ("--mamba-ssm-cache-dtype", "float16"), "--mamba-ssm-cache-dtype bfloat16"),
     ],
 )
 def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
@@ -112,6 +115,8 @@ def test_a_flag_that_vllm_refuses_is_refused_with_one_that_it_takes(
         ("deepseek-ai/DeepSeek-V3", ("--speculative-config", '{"method": "mtp", "num_speculative_tokens": 3}')),
         (QWEN, ("--max-num-batched-tokens", "4096")),
         (BGE, ("--max-num-batched-tokens", "16384")),
+        (KIMI, ("--mamba-ssm-cache-dtype", "bfloat16")),
+        ("Qwen/Qwen3.5-9B", ("--mamba-ssm-cache-dtype", "float16")),
     ],
 )
 def test_a_flag_that_vllm_takes_is_left_alone(model: str, flags: tuple[str, ...]) -> None:
@@ -150,3 +155,21 @@ def test_a_class_whose_heads_are_counted_is_one_of_which_vllm_makes_heads() -> N
     assert set(extras.rows("heads_ahead")) <= set(known["classes"]) <= served.text | served.generic
     assert {*known["packages"], *known["off"], *known["counts_by_itself"]} <= set(known["methods"])
     assert set(known["needs_model"]) - {""} <= set(known["methods"])
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "mib"),
+    [
+        ("Qwen/Qwen3-Next-80B-A3B-Instruct", (), 36 * (24_576 * 2 + 32 * 128 * 128 * 2) / 2**20),
+        (
+            "Qwen/Qwen3-Next-80B-A3B-Instruct",
+            ("--mamba-ssm-cache-dtype", "float32"),
+            36 * (24_576 * 2 + 32 * 128 * 128 * 4) / 2**20,
+        ),
+        ("Qwen/Qwen3.5-9B", (), 24 * (24_576 * 2 + 32 * 128 * 128 * 4) / 2**20),
+        ("Qwen/Qwen3.5-9B", ("--mamba-ssm-cache-dtype=float16",), 24 * (24_576 * 2 + 32 * 128 * 128 * 2) / 2**20),
+    ],
+)
+def test_a_flag_says_in_what_a_state_is_kept(model: str, flags: tuple[str, ...], mib: float) -> None:
+    case = case_of(FitRequest(model=model, gpu="H200", gpu_count=4, extra_args=flags))
+    assert case.model.state_bytes / 2**20 == pytest.approx(mib)

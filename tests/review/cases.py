@@ -134,18 +134,28 @@ CASES = {
 """In all of them the data disk's size is given: by default it follows the model's size, and a disk cannot shrink."""
 
 
-PROXIES = {"digitalocean": "sgp1", "gcp-proxy": "us-west1", "vultr": "sgp"}
+PROXIES = {"azure": "southeastasia", "digitalocean": "sgp1", "gcp-proxy": "us-west1", "vultr": "sgp"}
 """Proxies on other clouds than the server, which is on Aliyun: their clouds, each with its region there."""
 
-OTHER_SIZES = {"digitalocean": "s-4vcpu-8gb", "gcp-proxy": "e2-standard-4", "vultr": "vc2-4c-8gb"}
-OTHER_REGIONS = {"digitalocean": "nyc3", "gcp-proxy": "asia-northeast1", "vultr": "nrt"}
+OTHER_SIZES = {
+    "azure": "Standard_B4ls_v2",
+    "digitalocean": "s-4vcpu-8gb",
+    "gcp-proxy": "e2-standard-4",
+    "vultr": "vc2-4c-8gb",
+}
+OTHER_REGIONS = {"azure": "japaneast", "digitalocean": "nyc3", "gcp-proxy": "asia-northeast1", "vultr": "nrt"}
 
 PROXY_CASES = {
     "cidr": Case(setting("access.allowed_cidrs", ["198.51.100.0/24"]), "in-place", words=("198.51.100.0/24",)),
     "image": Case(
         setting("proxy.renew", True),
-        # Vultr keeps one number for all images of a release.
-        {"digitalocean": "replaces-machine", "gcp-proxy": "replaces-machine", "vultr": "may-take-effect"},
+        # Vultr has one number for all images of a release, and Azure finds the newest one when a machine is made.
+        {
+            "azure": "may-take-effect",
+            "digitalocean": "replaces-machine",
+            "gcp-proxy": "replaces-machine",
+            "vultr": "may-take-effect",
+        },
         faults=NEWER_IMAGE,
     ),
     "size": Case(setting("proxy.instance_type", OTHER_SIZES.__getitem__), "stops-and-starts", words=("llm-proxy",)),

@@ -223,6 +223,11 @@ REQUESTS: tuple[dict[str, Any], ...] = (
         )
     ),
     {"model": "moonshotai/Kimi-K2.6", "gpu": "H200", "gpu_count": 8, "extra_args": ("--enable-lora",)},
+    {
+        "model": "moonshotai/Kimi-Linear-48B-A3B-Instruct",
+        "gpu": "H200",
+        "extra_args": ("--mamba-ssm-cache-dtype", "float16"),
+    },
     # The table of verdicts gives the errors; here are the warnings, and errors with other hints.
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "concurrency": 2},
     {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "nodes": 33},
@@ -340,6 +345,7 @@ CONFIGS: tuple[dict[str, Any], ...] = (
     {"layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 7},
     {"num_latent_experts": 7},
     {"architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32", "kv_lora_rank": 512},
+    {"architectures": ["DiffusionGemmaForBlockDiffusion"], "model_type": "diffusion_gemma_text"},
     {"architectures": ["HeliumForCausalLM"]},
     {"architectures": ["LlamaModel"]},
     {"architectures": ["CLIPModel"]},
@@ -353,12 +359,15 @@ CONFIGS: tuple[dict[str, Any], ...] = (
 )
 
 
+FLASHINFER = ("--attention-backend", "FLASHINFER")
+
+
 def of_configs() -> Iterator[Finding]:
     """Models by their config.json, which may be of an architecture or in a quantization that the catalogue lacks."""
     for each in CONFIGS:
         Path("config.json").write_text(json.dumps({**QWEN, **each}), encoding="utf-8")
         for gpu in ("A10", "H20"):
-            yield from check(FitRequest(model="config.json", from_config=True, gpu=gpu)).findings
+            yield from check(FitRequest(model="config.json", from_config=True, gpu=gpu, extra_args=FLASHINFER)).findings
 
 
 SERVERS: tuple[dict[str, Any], ...] = (
@@ -521,7 +530,6 @@ SPECS: tuple[tuple[str, Any], ...] = (
     ("server.gpuu", "T4"),
     ("server.zzz", 1),
     ("server.cloud", "alyun"),
-    ("proxy.cloud", "azure"),
     ("proxy.cloud", "render"),
     ("proxy.cloud", "vercel"),
     ("proxy.cloud", "cloudflare"),
@@ -781,12 +789,17 @@ WORKER: dict[str, Any] = {
     "near": "us-west-2",
     **{key: PROXY[key] for key in ("upstreams", "allowed_cidrs", "openai_api_key")},
 }
+_BY_REQUEST: Any = {"replicas": 2, "started_by": "request", "idle_stop": {"keep": 1, "starts_per_day": 3}}
 _ABROAD = {"models": ["m"], "vendor": "custom", "base_url": "https://gpu.example.com/v1"}
 _CHAT, _LARGE = FLEET["models"]["chat"], {"model": "Qwen/Qwen2.5-72B-Instruct", "gpus": 2}
 _BARE = {"model": "Qwen/Qwen2.5-7B-Instruct"}
 _VOLCENGINE = {"cloud": "volcengine", "region": "cn-beijing", "instance_type": "ecs.pni2.14xlarge"}
 _PLACE = {"cloud": "aliyun", "region": "cn-hangzhou", "instance_type": "ecs.gn7i-c8g1.2xlarge"}
 FLEETS: tuple[dict[str, Any], ...] = (
+    {"vectors": {"engine": "qdrant"}},
+    {"vectors": {"engine": "oracle"}},
+    {"vectors": {"chart_version": "1.0.0"}},
+    {"vectors": {"vectorizer": {"model": "other"}}},
     {"kubeconfig": None},
     {"kubeconfig": "text"},
     {"kubeconfig": "a: ["},
@@ -887,6 +900,9 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "replicas": 2, "idle_stop": {"keep": 2}}),
     (llm.ModelServer, {**SERVER, "idle_stop": {"fill": 4}}),
     (llm.ModelServer, {**SERVER, "started_by": "request", "hours": "Mon-Fri 08:00-20:00 UTC"}),
+    (llm.ModelServer, {**SERVER, "replicas": 2, "started_by": "request", "idle_stop": {"minutes": 30}}),
+    (llm.ModelServer, {**SERVER, **_BY_REQUEST, "hours": "Mon-Fri 08:00-20:00 UTC"}),
+    (llm.ModelServer, {**SERVER, **_BY_REQUEST, "started_by": "hand"}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["a", "b"]}),
     (llm.ModelServer, {**SERVER, "replicas": 2, "replica_zones": ["us-west-2a"]}),
     (
@@ -930,6 +946,7 @@ COMPONENTS: tuple[tuple[Any, Any], ...] = (
     (llm.ModelServer, {**SERVER, "nodes": 2, "extra_args": ["--nnodes", "2", "--data-parallel-size", "2"]}),
     (llm.ModelServer, {**SERVER, "extra_args": ["--nnodes", "2"]}),
     (llm.ModelServer, {**SERVER, "nodes_backend": "ray"}),
+    (llm.ModelServer, {**SERVER, "nodes_near": True}),
     (llm.ModelServer, {**SERVER, "nodes": 2, "nodes_backend": "mpi"}),
     (llm.ModelServer, {**SERVER, "vpc_id": "vpc-1"}),
     (llm.ModelServer, {**SERVER, "vectors_backup": {}}),
@@ -971,7 +988,8 @@ def of_components() -> Iterator[Finding]:
     yield from capture(lambda: llm.ModelServer("x", {**SERVER, "hours": "Mon-Fri 08:00-20:00 UTC"})).notes
     apart: Any = {**SERVER, "zone": "ap-northeast-1a", "replicas": 2, "replica_zones": ["ap-northeast-1c"]}
     yield from capture(lambda: llm.ModelServer("x", apart)).notes
-    for more in ({"started_by": "cloud"}, {"started_by": "cloud", "hours": "Mon-Fri 08:00-20:00 UTC"}):
+    by_cloud: Any = {"started_by": "cloud"}
+    for more in (by_cloud, {**by_cloud, "hours": "Mon-Fri 08:00-20:00 UTC"}, _BY_REQUEST):
         elsewhere: Any = {**SERVER, "cloud": "gcp", "region": "us-central1", **more}
         yield from told(lambda elsewhere=elsewhere: capture(lambda: llm.ModelServer("x", elsewhere)))
     yield from told(lambda: functions.rule("Nowhere/None"))

@@ -77,6 +77,10 @@ def test_what_is_started_with_a_port_or_given_a_socket_is_on_loopback(name: str)
         if each["path"].startswith("/etc/systemd/system/llm-"):
             started += re.findall(r"^ExecStart=.*--port.*$|^Listen\w+=.*$", each["content"], re.MULTILINE)
     wide = [
-        line for line in started if not re.search(r"--host 127\.0\.0\.1 --port \d+\b|^ListenStream=127\.0\.0\.1:", line)
+        line
+        for line in started
+        if not re.search(
+            r"--host 127\.0\.0\.1 --port \d+\b|^ListenStream=127\.0\.0\.1:|^ListenDatagram=/run/llm/", line
+        )
     ]
     assert wide == []

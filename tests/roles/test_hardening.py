@@ -17,7 +17,16 @@ import pytest
 import yaml
 
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm._bootstrap import BackupRole, BucketRole, BundleRole, DepotRole, LeaveRole, ServiceRole, VllmRole
+from pulumi_llm._bootstrap import (
+    BackupRole,
+    BucketRole,
+    BundleRole,
+    DepotRole,
+    LeaveRole,
+    ServiceRole,
+    VllmRole,
+    WakeRole,
+)
 from pulumi_llm.preflight import placement
 from pulumi_llm.roles import Authority, memory, order, registry
 from pulumi_llm.roles.files import data
@@ -35,6 +44,7 @@ PLAIN = gpu_node(
 EVERYTHING = PLAIN.having(
     dataclasses.replace(vllm_of(PLAIN), more=(SECOND,)),
     LeaveRole(idle_minutes=30),
+    WakeRole(most=12, sold_out="NoStock"),
     BackupRole(engine="weaviate", target=TARGET, hours=24),
     BucketRole(target=TARGET),
 )

@@ -32,7 +32,8 @@ def settings(project: Path, stack: str) -> tuple[BackupSpec, str]:
     """``vectors.backup`` of a stack's file, and the region that its vector store is in.
 
     Raises:
-        Refusal: ``backup.not-asked`` where the stack has no backups; what is wrong with the key.
+        Refusal: ``stack.unknown`` where no file says anything of it; ``backup.not-asked`` where it has no backups;
+            what is wrong with the key.
     """
     found = projects.find(project)
     raw = projects.read_stack(found, stack).raw.get(f"{found.name}:platform")

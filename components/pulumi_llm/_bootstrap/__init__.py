@@ -37,6 +37,7 @@ from pulumi_llm.roles.requests import (
     Target,
     Upstream,
     VllmRole,
+    WakeRole,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Target",
     "Upstream",
     "VllmRole",
+    "WakeRole",
     "apply_command",
     "check",
     "first_boot",

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pulumi_llm._bootstrap import GatewayRole, Target, Upstream
-from pulumi_llm._cluster import engines, names
+from pulumi_llm._cluster import engines, names, store
 from pulumi_llm._cluster.closed import Object
 from pulumi_llm._cluster.made import OTHER_NODES
 from pulumi_llm._gateway import key_rows, routes_of
@@ -84,7 +84,7 @@ def role(fleet: ResolvedFleet) -> GatewayRole:
     }
     found = GatewayRole(
         https_port=names.GATEWAY_PORT,
-        keys=key_rows(wanted.keys),
+        keys=key_rows(wanted.all_keys),
         upstreams=(upstream,),
         routes=routes_of(targets, wanted.routes),
     )
@@ -98,9 +98,9 @@ def settings(asked: GatewayRole) -> dict[str, str]:
     return {"policy.json": gateway.policy(asked), "routes.json": gateway.routes(asked)}
 
 
-def code(*, load: bool = False) -> tuple[dict[str, str], bytes]:
-    """Text files by name, and the archive with the gateway's own code. ``load``: engines follow the load."""
-    return {LOCK: files.text("locks/gate.txt"), CADDYFILE: caddyfile(load=load)}, archive()
+def code(fleet: FleetSpec) -> tuple[dict[str, str], bytes]:
+    """Text files by name, and the archive with the gateway's own code."""
+    return {LOCK: files.text("locks/gate.txt"), CADDYFILE: caddyfile(fleet)}, archive()
 
 
 @cache
@@ -116,17 +116,17 @@ def archive() -> bytes:
     return packed.getvalue()
 
 
-def caddyfile(*, load: bool = False) -> str:
-    """Caddy's configuration: the allow-list of paths that machines have, and a port for the kubelet's question."""
+def caddyfile(fleet: FleetSpec) -> str:
+    """Caddy's configuration: the allow-lists of paths that machines have, and a port for the kubelet's question."""
     posts = [each for each in ENDPOINTS if each != "/v1/models"]
     site = {"address": f":{names.GATEWAY_PORT}", "certificate": "tls"}
-    sites = [files.fill("gateway/site.j2", site=site, gate=True, posts=posts, origins=())]
-    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=None, callers=None) + _inner(load=load)
+    sites = [files.fill("gateway/site.j2", site=site, gate=True, posts=posts, origins=()), *store.sites(fleet)]
+    return files.fill("caddy/Caddyfile.j2", sites=sites, authority=None, callers=None) + _inner(load=fleet.follows)
 
 
 def deployment(fleet: FleetSpec) -> Object:
     """The Deployment's ``spec``."""
-    texts, packed = code(load=fleet.follows)
+    texts, packed = code(fleet)
     digest = hashlib.sha256(packed + "".join(texts.values()).encode()).hexdigest()
     labels = {names.APP: names.GATEWAY}
     return {
@@ -210,6 +210,7 @@ def _pod(fleet: FleetSpec) -> Object:
                 "ports": [
                     {"name": "https", "containerPort": names.GATEWAY_PORT},
                     {"name": "health", "containerPort": names.HEALTH_PORT},
+                    *({"name": name, "containerPort": port} for name, port in store.ports(fleet)),
                 ],
                 "readinessProbe": _probe(3),
                 "livenessProbe": _probe(12),
@@ -244,7 +245,10 @@ def service(fleet: FleetSpec) -> Object:
     found: Object = {
         "type": "ClusterIP",
         "selector": {names.APP: names.GATEWAY},
-        "ports": [{"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"}],
+        "ports": [
+            {"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"},
+            *({"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for name, port in store.ports(fleet)),
+        ],
     }
     if not fleet.load_balancer:
         return found

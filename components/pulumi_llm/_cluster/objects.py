@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pulumi_llm._cluster import engines, following, gate, made, names, policies, ray
+from pulumi_llm._cluster import engines, following, gate, made, names, policies, ray, store
 from pulumi_llm._cluster.closed import Object, plain
 from pulumi_llm._resolve.fleet import disk_gib
 from pulumi_llm.spec.fleet import KUBERAY
@@ -39,12 +39,12 @@ def inside(fleet: ResolvedFleet) -> Iterator[Object]:
         spec={"hard": {
             f"requests.{engines.GPU}": str(fleet.gpus),
             "services.loadbalancers": "1" if wanted.load_balancer else "0",
-            "persistentvolumeclaims": "2",
+            "persistentvolumeclaims": "2" if wanted.vectors is None else "3",
         }},
     )  # fmt: skip
     for name, spec in policies.policies(wanted):
         yield _made(fleet, "networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
-    texts, packed = gate.code(load=wanted.follows)
+    texts, packed = gate.code(wanted)
     yield _made(fleet, "v1", "ConfigMap", names.SETTINGS, data=gate.settings(gate.role(fleet)))
     yield _made(
         fleet,
@@ -78,6 +78,13 @@ def inside(fleet: ResolvedFleet) -> Iterator[Object]:
                 "resources": {"requests": {"storage": f"{size}Gi"}},
             },
         )
+
+
+def asked_by_the_store(fleet: ResolvedFleet) -> Iterator[Object]:
+    """What the vector store finds when it starts, where it asks for vectors: its table, and the Service."""
+    if fleet.spec.vectors is not None and fleet.spec.vectors.vectorizer is not None:
+        yield _made(fleet, "v1", "ConfigMap", names.TOKENS, data=store.table())
+        yield _made(fleet, "v1", "Service", names.VECTORIZER, spec=store.vectorizer_service())
 
 
 def asked_by_keda(fleet: ResolvedFleet) -> Iterator[Object]:

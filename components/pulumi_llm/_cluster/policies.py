@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pulumi_llm._cluster import names, ray
+from pulumi_llm._cluster import names, ray, store
 from pulumi_llm._cluster.closed import Object
 from pulumi_llm.spec.fleet import KUBERAY
 
@@ -29,20 +29,30 @@ def policies(fleet: FleetSpec) -> Iterator[tuple[str, Object]]:
     yield "llm-closed", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     names_of_hosts = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     yield "llm-names", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": names_of_hosts}]}
+    gate_ports = (names.GATEWAY_PORT, *(port for __, port in store.ports(fleet)))
     inner = RAY if fleet.engine == KUBERAY else ROUTER
     yield (
         names.GATEWAY,
         {
             "podSelector": GATEWAY,
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": list(_callers(fleet)), "ports": [_tcp(names.GATEWAY_PORT)]}, *_of_keda(fleet)],
-            "egress": [{"to": [{"podSelector": inner}], "ports": [_tcp(names.ENGINE_PORT)]}, OUT],
+            "ingress": [
+                {"from": list(_callers(fleet)), "ports": [_tcp(port) for port in gate_ports]},
+                *_of_keda(fleet),
+                *_of_the_store(fleet),
+            ],
+            "egress": [
+                {"to": [{"podSelector": inner}], "ports": [_tcp(names.ENGINE_PORT)]},
+                *_to_the_store(fleet),
+                OUT,
+            ],
         },
     )
     if fleet.engine == KUBERAY:
         yield from _of_ray(fleet)
     else:
         yield from _of_the_stack()
+    yield from store.policies(fleet, GATEWAY)
 
 
 def _callers(fleet: FleetSpec) -> Iterator[Object]:
@@ -57,6 +67,17 @@ def _of_keda(fleet: FleetSpec) -> Iterator[Object]:
     if fleet.follows:
         asks = {"namespaceSelector": {"matchLabels": {NAMESPACE: fleet.keda_namespace}}}
         yield {"from": [asks], "ports": [_tcp(names.HEALTH_PORT)]}
+
+
+def _of_the_store(fleet: FleetSpec) -> Iterator[Object]:
+    """The vector store asks the gateway for vectors, at a port that no caller comes to."""
+    if fleet.vectors is not None and fleet.vectors.vectorizer is not None:
+        yield {"from": [{"podSelector": store.POD}], "ports": [_tcp(names.VECTORIZER_PORT)]}
+
+
+def _to_the_store(fleet: FleetSpec) -> Iterator[Object]:
+    if fleet.vectors is not None:
+        yield {"to": [{"podSelector": store.POD}], "ports": [_tcp(port) for port in store.PORTS]}
 
 
 def _of_the_stack() -> Iterator[tuple[str, Object]]:

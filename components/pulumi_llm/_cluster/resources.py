@@ -22,7 +22,7 @@ from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 from pulumi_kubernetes.storage.v1 import StorageClass
 
-from pulumi_llm._cluster import made, names, objects, ray, values
+from pulumi_llm._cluster import made, names, objects, operators, ray, store, store_values, values
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._resolve.fleet import ResolvedFleet
 from pulumi_llm.spec.fleet import KUBERAY
@@ -46,6 +46,8 @@ class Wanted:
     certificate: pulumi.Output[str]
     private_key: pulumi.Output[str]
     hub_token: pulumi.Output[str] | None
+    vectors_keys: Mapping[str, pulumi.Output[str]] | None = None
+    """Of the vector store, by the variables that it reads them from; None: there is none."""
 
 
 def provider(name: str, kubeconfig: pulumi.Output[str], context: str | None, parent: pulumi.Resource) -> Any:
@@ -69,13 +71,19 @@ def make(wanted: Wanted, parent: pulumi.Resource, given: Any) -> pulumi.Resource
         base = [_object(wanted, each, opts) for each in made.objects(fleet.cluster)]
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=base))
     space = Namespace(f"{wanted.name}-namespace", metadata=objects.namespace(spec)["metadata"], opts=opts)
-    below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
+    # They come before what they look after, and go after it: else nobody would take their finalizers away. Their rights
+    # are in the fleet's namespace, which has to be there.
+    inside = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space]))
+    needed = [_operator(wanted, each, inside) for each in operators.releases(spec)]
+    below = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *needed]))
     first = [_object(wanted, each, below) for each in objects.inside(fleet)]
     first += list(_secrets(wanted, below))
     first += [_object(wanted, each, below) for each in objects.asked_by_keda(fleet)]
+    first += [_object(wanted, each, below) for each in objects.asked_by_the_store(fleet)]
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first]))
     engines = _engines(wanted, after)
-    last = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first, engines]))
+    vectors = [_store(wanted, after)] if spec.vectors is not None else []
+    last = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space, *first, engines, *vectors]))
     *__, service = [_object(wanted, each, last) for each in objects.front(fleet)]
     return service
 
@@ -99,6 +107,7 @@ def _secrets(wanted: Wanted, opts: pulumi.ResourceOptions) -> Any:
         (names.KEYS, "Opaque", {"gateway-keys.json": wanted.keys, "upstream.env": _line(wanted.engine_key)}),
         (names.CERTIFICATE, "kubernetes.io/tls", {"tls.crt": wanted.certificate, "tls.key": wanted.private_key}),
         (names.LOAD, "Opaque", {names.LOAD_KEY: wanted.load_key} if wanted.load_key is not None else None),
+        (names.VECTORS, "Opaque", wanted.vectors_keys),
         (names.HUB_SECRET, "Opaque", {names.HUB_KEY: wanted.hub_token} if wanted.hub_token is not None else None),
     ):
         if content is not None:
@@ -141,6 +150,37 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         values=objects.chart_values(fleet, hub_token=token),
         # A node that is taken away while engines load is not a release that failed.
         timeout=fleet.spec.ready_timeout_minutes * 60,
+        opts=opts,
+    )
+    return release
+
+
+def _operator(wanted: Wanted, each: operators.Release, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    space = Namespace(f"{wanted.name}-{each.called}-namespace", metadata=each.space, opts=opts)
+    release: pulumi.Resource = Release(
+        f"{wanted.name}-{each.called}",
+        name=each.called,
+        chart=each.chart,
+        version=each.version,
+        namespace=each.namespace,
+        repository_opts=RepositoryOptsArgs(repo=each.repository),
+        values=each.values,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space])),
+    )
+    return release
+
+
+def _store(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    fleet = wanted.fleet.spec
+    release: pulumi.Resource = Release(
+        f"{wanted.name}-vectors",
+        name=names.VECTORS,
+        chart=store_values.CHART,
+        version=store.wanted(fleet).chart_version,
+        namespace=fleet.namespace,
+        repository_opts=RepositoryOptsArgs(repo=store_values.REPOSITORY),
+        values=store.values(fleet),
+        timeout=fleet.ready_timeout_minutes * 60,
         opts=opts,
     )
     return release

@@ -18,7 +18,9 @@ INSTEAD = {
     "keys": _("its keys are those of `keys` in its file: `pulumi up` changes them while the gateway runs"),
     "usage": _("`/metrics` at the fleet's gateway has requests and tokens of each key"),
     "monitoring": _("without -s: rules and board; what to scrape is the Service of the fleet's gateway"),
-    "vectors": _("a fleet has no vector store: a VectorStore of its own, in a stack beside it"),
+    "vectors": _(
+        "a fleet's vector store has no backups from here; a VectorStore of its own, in a stack beside it, has"
+    ),
     "snapshots": _("a fleet's gateway keeps its ledger on a claim; its storage class makes snapshots"),
     "render": _("a fleet has no machine with user data; `pulumi-llm plan --json` has all its objects"),
     "bundle": _("a fleet installs nothing on its nodes: `registry` and `package_index` name mirrors that are near"),

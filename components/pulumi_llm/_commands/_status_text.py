@@ -101,16 +101,20 @@ def changes(answer: Answer) -> Iterator[tuple[str, str]]:
         yield f"{name} change {number}", f"{name}: {line}"
     for number, line in enumerate(_leaving(document)):
         yield f"{name} leave {number}", f"{name}: {line}"
+    for number, line in enumerate(_waking(document)):
+        yield f"{name} wake {number}", f"{name}: {line}"
     for number, line in enumerate(_backed_up(document)):
         yield f"{name} backup {number}", f"{name}: {line}"
     for number, line in enumerate(_kept(document)):
         yield f"{name} weights {number}", f"{name}: {line}"
+    for number, line in enumerate(_named(document)):
+        yield f"{name} name {number}", f"{name}: {line}"
     yield f"{name} ready", tr("{name}: {note}", name=name, note=_("ready") if answer.ready else _("not ready"))
 
 
 def _besides(document: dict[str, Any]) -> Iterator[str]:
     """What there is to say of a node besides its stages."""
-    for said in (_changing, _leaving, _backed_up, _kept):
+    for said in (_changing, _leaving, _waking, _backed_up, _kept, _named):
         yield from said(document)
 
 
@@ -156,6 +160,23 @@ def _leaving(document: dict[str, Any]) -> Iterator[str]:
             yield tr("try: {hint}", hint=_text(leave, "hint"))
 
 
+def _waking(document: dict[str, Any]) -> Iterator[str]:
+    """What a node that starts further machines for requests did last."""
+    wake = document.get("wake")
+    if not isinstance(wake, dict):
+        return
+    machine, since, state = _text(wake, "machine"), _text(wake, "since"), _text(wake, "state")
+    if state == "started":
+        yield tr("started {machine} for a request ({time}); it takes no calls yet", machine=machine, time=since)
+    elif state == "serving":
+        yield tr("{machine} was started for a request, and has taken calls since {time}", machine=machine, time=since)
+    elif state == "refused":
+        yield tr("started no further machine for a request ({time})", time=since)
+        yield f"[{_text(wake, 'code')}] {_text(wake, 'message')}"
+        if _text(wake, "hint"):
+            yield tr("try: {hint}", hint=_text(wake, "hint"))
+
+
 def _backed_up(document: dict[str, Any]) -> Iterator[str]:
     """When the newest backup of a node's vectors was made, and how the timer's last one failed, if it did."""
     backup = document.get("backup")
@@ -194,6 +215,16 @@ def _kept(document: dict[str, Any]) -> Iterator[str]:
             yield f"[{_text(each, 'code')}] {_text(each, 'message')}"
             if _text(each, "hint"):
                 yield tr("try: {hint}", hint=_text(each, "hint"))
+
+
+def _named(document: dict[str, Any]) -> Iterator[str]:
+    """That a node's name does not lead to it, so that no authority signs for it."""
+    name = document.get("name")
+    if not isinstance(name, dict) or not _text(name, "code"):
+        return
+    yield f"[{_text(name, 'code')}] {_text(name, 'message')}"
+    if _text(name, "hint"):
+        yield tr("try: {hint}", hint=_text(name, "hint"))
 
 
 def verdict(answer: Answer) -> str:

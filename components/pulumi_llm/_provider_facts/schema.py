@@ -133,7 +133,9 @@ def reflect(token: str) -> Schema | None:
     if place is None:
         return None
     module = importlib.import_module(place[0])
-    resource, arguments = getattr(module, place[1]), getattr(module, place[1] + "Args")
+    resource = getattr(module, place[1])
+    # Where a nested type is called as the resource is, the generator calls the resource's own arguments otherwise.
+    arguments = getattr(module, f"{place[1]}InitArgs", None) or getattr(module, f"{place[1]}Args")
     outputs = _types.resource_py_to_pulumi_names(resource)
     tree = ast.parse(textwrap.dedent(inspect.getsource(resource._internal_init)))
     secrets: list[str] = []

@@ -97,7 +97,13 @@ def is_regional(token: str) -> bool:
 def is_everywhere(token: str) -> bool:
     """Whether a type's resources are in no region at all: where resources name their own, they have none to name."""
     facts = find(token)
-    return facts is not None and has_own_region(token.split(":", 1)[0]) and "region" not in facts.inputs
+    package = token.split(":", 1)[0]
+    return facts is not None and has_own_region(package) and region_input(package) not in facts.inputs
+
+
+def region_input(package: str) -> str:
+    """The input in which resources name their region, where they have one; Azure calls it the location."""
+    return str(rows(package).get("regional", {}).get("at", "region"))
 
 
 def tags_of(token: str) -> str:

@@ -16,7 +16,7 @@ from pulumi_llm._resolve.managed import ResolvedCluster, resolve_cluster
 from pulumi_llm.catalog.abilities import abilities_of
 from pulumi_llm.catalog.pooling import task_of
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.preflight import fleets, following, placement
+from pulumi_llm.preflight import fleets, following, placement, stores
 from pulumi_llm.spec.fleet import KUBERAY, FleetModelSpec, FleetSpec, ray_cannot
 from pulumi_llm.spec.models import TASKS
 
@@ -64,7 +64,7 @@ class ResolvedFleet:
 def resolve_fleet(fleet: FleetSpec) -> ResolvedFleet:
     """Raises Refusal with all that the catalogue and the fit check have against it, at once."""
     node = fleets.node_of(fleet)
-    findings = list(fleets.mistakes(fleet, node))
+    findings = [*fleets.mistakes(fleet, node), *stores.mistakes_of_fleet(fleet)]
     warnings: list[Finding] = []
     models = []
     for name, wanted in fleet.models.items():

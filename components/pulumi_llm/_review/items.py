@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._provider_facts.table import region_input
 from pulumi_llm._review import own_items
 from pulumi_llm._review.buckets import in_buckets
 from pulumi_llm._review.item import Item, ItemKind, Usage
@@ -332,7 +333,7 @@ class _Reader:
         provider = self.by_urn.get(resource.provider.rsplit("::", 1)[0])
         zone = resource.inputs.get(rule.zone) if rule and rule.zone else None
         candidates = (
-            resource.inputs.get("region"),
+            resource.inputs.get(region_input(resource.package)),
             provider.inputs.get("region") if provider else None,
             self.zones.get((cloud or "", zone)) if isinstance(zone, str) else None,
             self.default_regions.get(resource.package),

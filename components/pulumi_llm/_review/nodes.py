@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
+from pulumi_llm._provider_facts.table import region_input
 from pulumi_llm._review.impact import role_of
 from pulumi_llm._review.table import CostRule, NotInPlan, cost_table, look, sold_as
 from pulumi_llm.catalog import Catalog
@@ -105,7 +106,7 @@ def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Map
         if rule is None or rule.kind != "machine":
             continue
         provider = by_urn.get(each.provider.rsplit("::", 1)[0])
-        places = (each.inputs.get("region"), provider.inputs.get("region") if provider else None)
+        places = (each.inputs.get(region_input(each.package)), provider.inputs.get("region") if provider else None)
         region = next((place for place in places if isinstance(place, str) and place and place != UNKNOWN), "")
         parent = by_urn.get(each.parent)
         kind = _KINDS.get(parent.type.rsplit(":", 1)[-1], "machine") if parent else "machine"

@@ -11,6 +11,7 @@ from typing import Any
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import SHOWN_SECRET, SHOWN_UNKNOWN, SIGNATURE, UNKNOWN, Plan, PlannedResource, is_secret
+from pulumi_llm._provider_facts import table
 from pulumi_llm._review.policy_settings import Settings
 
 
@@ -50,7 +51,7 @@ class View:
     def region_of(self, resource: PlannedResource) -> str | None:
         """Where it is: its own region, its provider's, or the package's default. None where the plan does not say."""
         candidates = (
-            resource.inputs.get("region"),
+            resource.inputs.get(table.region_input(resource.package)),
             self.provider_of(resource).get("region"),
             self.default_regions.get(resource.package),
         )

@@ -16,6 +16,9 @@ from pulumi_llm.spec.fields import WIDEST_PREFIX
 WIDEST_PREFIX_6 = 16
 """An IPv6 range wider than a /16 counts as the world: no registry gives an organisation more than a /19."""
 
+EVERYONE = "0.0.0.0/0"
+"""What a word of a cloud's for every address amounts to."""
+
 WITHOUT_PORTS = {"icmp", "icmpv6", "ipv6-icmp", "1", "58"}
 """Protocols that have no ports (IANA: 1 is ICMP, 58 is ICMPv6): a machine that answers to ping has nothing open."""
 
@@ -57,6 +60,7 @@ def _openings(resource: PlannedResource, opening: Opening) -> Iterator[Breach]:
 def _ranges(rule: Mapping[str, Any], opening: Opening) -> Iterator[tuple[str, Any]]:
     found = [each for path in opening.cidrs for each in parts(rule, path)]
     found = [(path, _sized(value, rule, opening)) for path, value in found if value not in (None, "")]
+    found = [(path, EVERYONE if value in opening.everyone else value) for path, value in found]
     if not found and opening.default is not None:
         yield opening.cidrs[0].removesuffix("[]") if opening.cidrs else "", opening.default
     yield from found
@@ -132,6 +136,9 @@ def no_firewall(view: View) -> Iterator[Breach]:
 
 def _walled(view: View, resource: PlannedResource, machine: Machine) -> bool:
     """Whether a firewall of the program takes this machine in: by a word that both have, or by its id."""
+    if has := machine.walls.get("has"):
+        named = (view.by_urn.get(urn) for urn in resource.dependencies)
+        return any(each.inputs.get(has) for each in named if each is not None and each.type == machine.walls["type"])
     by = machine.walls["by"]
     words = {each for each in resource.inputs.get(machine.groups[0]) or () if isinstance(each, str)}
     walls = (each for each in view.plan.resources if each.type == machine.walls["type"])

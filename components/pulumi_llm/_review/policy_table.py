@@ -43,6 +43,8 @@ class Opening:
     ports: tuple[str, ...] = ()
     protocol: str = ""
     default: str | None = None
+    everyone: tuple[str, ...] = ()
+    """Words that stand for every address, in place of a range."""
     list: bool = False
     ordered: bool = False
     note: str = ""
@@ -85,7 +87,8 @@ class Machine:
     user_data: tuple[str, ...]
     walls: Mapping[str, str] = field(default_factory=dict)
     """Where a firewall names its machines and not the other way round: its `type`, and the input `by` in which it has
-    words that a machine has too, in the first of its ``groups``."""
+    words that a machine has too, in the first of its ``groups``. Or where something of that `type` which the machine
+    names stands behind the firewall, and `has` is the input that says so."""
 
 
 @dataclass(frozen=True, slots=True)

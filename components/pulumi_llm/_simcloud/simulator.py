@@ -261,9 +261,8 @@ class Simulator:
         self, token: str, urn: str, given: Props, *, id_: str = "", old: Props | None = None, state: Props | None = None
     ) -> Call:
         inputs = normal(reveal(given))
-        region = (
-            inputs.get("region") if table.has_own_region(self.package) and isinstance(inputs.get("region"), str) else ""
-        )
+        named = inputs.get(table.region_input(self.package)) if table.has_own_region(self.package) else None
+        region = named if isinstance(named, str) else ""
         return Call(
             token=token,
             urn=urn,
@@ -281,7 +280,8 @@ class Simulator:
     def _regional(self, token: str, call: Call) -> Props:
         facts = table.find(token)
         names = facts.outputs if facts else ()
-        found: Props = {"region": call.region} if table.has_own_region(self.package) and "region" in names else {}
+        at = table.region_input(self.package)
+        found: Props = {at: call.region} if table.has_own_region(self.package) and at in names else {}
         if "tagsAll" in names:
             found["tagsAll"] = call.inputs.get("tags") or {}
         return found
@@ -304,8 +304,9 @@ class Simulator:
         for name in described["outputs"]:
             if name not in given and (name not in described["inputs"] or facts.at(name).computed):
                 found[name] = UNKNOWN
-        if "region" in found and self.region and table.has_own_region(self.package):
-            found["region"] = self.region
+        at = table.region_input(self.package)
+        if at in found and self.region and table.has_own_region(self.package):
+            found[at] = self.region
         if "tagsAll" in found:
             found["tagsAll"] = given.get("tags") or {}
         return found

@@ -229,7 +229,7 @@ def _described(
         tied = weights.tied  # the config cannot tell: what is stored decides
     architecture = _architecture(reader, outer)
     whole = Reader(reader.path, outer, reader.findings).text("model_type")  # one that is no text tells nothing
-    settings = Settings(inner, LIKE.get(kind or "", kind), like=kind in LIKE)
+    settings = Settings(inner, LIKE.get(kind or "", kind), like=kind in LIKE, architecture=architecture)
     row = Model(
         source=str(reader.path),
         source_date=datetime.now(UTC).date().isoformat(),
@@ -304,6 +304,8 @@ def _shaped(
         caches=shape.caches,
         state_bytes=shape.state_bytes,
         state_layers=shape.state_layers,
+        recurrent=shape.recurrent,
+        recurrent_bits=shape.recurrent_bits,
         expert_parameters_b=shape.experts / 1e9 if shape.experts else None,
         expert_bits=bits,
         sparse_attention=shape.sparse,

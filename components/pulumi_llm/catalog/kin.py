@@ -33,6 +33,7 @@ LIKE: Mapping[str, str] = {
     "mimo_v2": "mimo_v2_flash",
     "inkling_model": "inkling_text",
     "chatglm": "llama",
+    "llama_bidirec": "llama",
     "deepseek_ref": "deepseek_v4",
     "minimax_m3": "minimax_m3_vl_text",
     "minimax_m3_vl": "minimax_m3_vl_text",

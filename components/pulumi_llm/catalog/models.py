@@ -72,7 +72,8 @@ class Model(Row):
     fit a question (None: it writes text, or its name tells).
     ``caches`` says per kind of layer what is kept for each token where a config.json was read; rows of the catalogue
     leave it out, and ``kept`` makes it from their other numbers. ``state_bytes`` is what ``state_layers`` layers keep
-    for one request whatever its length. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
+    for one request whatever its length; ``recurrent`` of its numbers are in ``recurrent_bits`` unless a flag says
+    otherwise. ``expert_parameters_b`` is the part of the parameters in routed experts, stored
     in ``expert_bits`` where these differ from the rest. ``sparse_attention``: attention picks tokens by an index.
     ``unserved_part`` is the model type of its text part, where vLLM cannot build that inside the whole.
     ``unknown_shape`` is the setting of a config.json that is not understood, with its value: nothing is computed then.
@@ -114,6 +115,8 @@ class Model(Row):
     caches: tuple[Cache, ...] = ()
     state_bytes: int = 0
     state_layers: int = 0
+    recurrent: int = 0
+    recurrent_bits: int = 16
     expert_parameters_b: float | None = None
     expert_bits: int | None = None
     sparse_attention: bool = False

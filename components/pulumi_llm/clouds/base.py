@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pulumi
 
 from pulumi_llm._dataclasses import dataclass
+from pulumi_llm.clouds.own_role import OwnRole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,12 +133,13 @@ class MachineRequest:
     user_data: str
     system_disk_gib: int
     spot: bool = False
-    role: pulumi.Input[str] | None = None
-    """The role that the machine has from its start, as that cloud wants it at launch; None: it has none."""
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
+    role: pulumi.Input[str] | None = None  # the one that it has from its start; None: it has none
     renew: bool = False
     """Let a newer image and changed user data take effect on this machine: see ``renew`` in the spec."""
     address: AddressHandle | None = None
     """The public address that it is made with, where `Parts.address_at_launch`."""
+    disk: DiskHandle | None = None  # the one that it names, where `Parts.machine_names_disk`
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -154,17 +156,6 @@ class MachineHandle:
     """Whether the cloud may take the machine back; some clouds cannot stop such a machine before a disk is
     detached.
     """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopRole:
-    """A role by which a machine may stop itself."""
-
-    id: pulumi.Output[str]
-    """What a policy is attached to."""
-    name: pulumi.Output[str]
-    at_launch: pulumi.Output[str] | None = None
-    """What a machine is given as its role; None: it is attached to the machine that is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +240,8 @@ class HostOrder:
     rules: tuple[Rule, ...]
     """What is let in; nothing else is."""
     out: tuple[WayOut, ...] | None = None  # what is let out, and nothing else; None: everything
-    groups: tuple[pulumi.Input[str], ...] = ()
-    """Firewalls that are shared with other machines: see `pulumi_llm.clouds.peers`."""
+    groups: tuple[pulumi.Input[str], ...] = ()  # firewalls that are shared: see `pulumi_llm.clouds.peers`
+    near: pulumi.Input[str] | None = None  # what keeps it near others: see `pulumi_llm.clouds.near`
     user_data: str
     tags: Mapping[str, str] = field(default_factory=dict)
     spot: bool = False
@@ -262,6 +253,8 @@ class HostOrder:
     address: AddressHandle | None = None  # default: one of the host's own
     stops_itself: bool = False
     """Give the machine a role that may stop this machine, and may do nothing else."""
+    starts_others: bool = False
+    """Give it a role that may start others, which `Cloud.let_start` names."""
     starts: tuple[StartPlan, ...] = ()
     """When the cloud starts the machine; empty: never."""
     snapshots: SnapshotPlan | None = None
@@ -299,6 +292,9 @@ class BareHost:
     """Where one of these changes, the host knows nothing any more: another machine, or another system disk."""
     after: tuple[pulumi.Resource, ...] = ()
     """What has to be there before the host is spoken to: its disk and its address are attached."""
+    machine: MachineHandle | None = None
+    """Of a cloud that sells the parts of a host one by one."""
+    role: OwnRole | None = None
 
 
 class Cloud(Protocol):
@@ -320,6 +316,9 @@ class Cloud(Protocol):
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """The host, hardened: what is not let in by a rule of the order is closed."""
 
+    def let_start(self, name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+        """Let the first one start the others, by the role that it has. Asked where `Capability.WAKES`."""
+
     def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
         """A record of type A. Asked only of a cloud that can keep names (`Capability.DNS`)."""
 
@@ -329,10 +328,9 @@ class Parts(Protocol):
 
     name: str
 
-    address_at_launch: bool
-    """Whether a machine is made with its address, and none can be attached to it."""
-    disk_names_machine: bool
-    """Whether a data disk says itself which machine has it, and nothing else attaches it."""
+    address_at_launch: bool  # a machine is made with its address, and none can be attached to it
+    disk_names_machine: bool  # a data disk says itself which machine has it, and nothing else attaches it
+    machine_names_disk: bool  # the other way round
 
     def firewall(
         self,
@@ -378,10 +376,10 @@ class Parts(Protocol):
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An encrypted data disk. A smaller size stops a preview or `up` at the disk."""
 
-    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope, about: str = "") -> OwnRole:
         """A role that machines may take on, which may do nothing yet."""
 
-    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+    def allow_stop(self, name: str, role: OwnRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """Let the role stop this machine, in the mode that ends its charge, and let the machine have the role."""
 
     def start_machine(

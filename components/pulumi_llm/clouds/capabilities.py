@@ -30,6 +30,8 @@ class Capability(StrEnum):
     """Copy a disk on a schedule, and make a disk from such a copy."""
     STARTS = "starts"
     """Start a machine on a schedule, with nothing of ours running meanwhile."""
+    WAKES = "wakes"
+    """Let one machine start others that are named, by a role that may do nothing else."""
     ZONES = "zones"
     """Make further subnets of a network, in other zones."""
     NODES = "nodes"

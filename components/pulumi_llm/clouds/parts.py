@@ -22,9 +22,9 @@ from pulumi_llm.clouds.base import (
     Parts,
     RecordRequest,
     Scope,
-    StopRole,
 )
 from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.clouds.own_role import OwnRole
 from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
@@ -35,6 +35,7 @@ class FromParts(Parts):
 
     address_at_launch = False
     disk_names_machine = False
+    machine_names_disk = False
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """Make the machine and everything that belongs to it alone."""
@@ -67,7 +68,10 @@ class FromParts(Parts):
         # A cloud of another package may know nothing of ways out, and is asked for none.
         out: dict[str, Sequence[WayOut]] = {} if order.out is None else {"out": order.out}
         firewall_id = self.firewall(f"{name}-firewall", order.network.vpc_id, order.rules, order.tags, scope, **out)
-        role = self.stop_role(f"{name}-role", order.tags, scope) if order.stops_itself else None
+        role = None
+        if order.stops_itself or order.starts_others:
+            about = {} if order.stops_itself else {"about": support.STARTS_ABOUT}
+            role = self.stop_role(f"{name}-role", order.tags, scope, **about)
         address = order.address
         if address is None and self.address_at_launch:
             address = self.address(support.address_name(name, self, order.instance_type), order.tags, scope)
@@ -81,6 +85,7 @@ class FromParts(Parts):
                 subnet_id=order.network.subnet_id,
                 firewall_id=firewall_id,
                 groups=order.groups,
+                near=order.near,
                 key_id=key_id,
                 user_data=order.user_data,
                 system_disk_gib=order.system_disk_gib,
@@ -88,6 +93,7 @@ class FromParts(Parts):
                 role=role.at_launch if role else None,
                 renew=order.renew,
                 address=address if self.address_at_launch else None,
+                disk=disk if self.machine_names_disk else None,
                 tags=order.tags,
             ),
             scope,
@@ -96,6 +102,8 @@ class FromParts(Parts):
         if disk is None:
             disk = self.disk(f"{name}-disk{made}", dataclasses.replace(wanted, holder=machine), scope)
             attached_disk = disk.resource
+        elif self.machine_names_disk:
+            attached_disk = machine.resource
         else:
             attached_disk = self.attach_disk(f"{name}-disk{made}-attachment", disk.id, machine, scope)
         after = [attached_disk]
@@ -108,7 +116,7 @@ class FromParts(Parts):
             self.copy_disk(f"{name}-snapshots{made}", order.snapshots, disk, order.tags, attached)
         if order.starts:
             self.start_machine(f"{name}-start", order.starts, machine, order.tags, scope)
-        if role is not None:
+        if role is not None and order.stops_itself:
             after.append(self.allow_stop(f"{name}-role", role, machine, scope))
         return BareHost(
             id=machine.id,
@@ -119,6 +127,8 @@ class FromParts(Parts):
             # A new machine, or a fresh system disk on the same one, has to be told everything again.
             told_anew_with=(machine.id, machine.image_id),
             after=tuple(after),
+            machine=machine,
+            role=role,
         )
 
     # What not every cloud has. It is refused before a program comes here, in the same words.
@@ -127,18 +137,28 @@ class FromParts(Parts):
         """Only for a cloud that keeps names (`Capability.DNS`). Raises Refusal ``cloud.cannot`` otherwise."""
         raise Refusal(capabilities.lacking(self.name, [Capability.DNS]))
 
-    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope, about: str = support.ROLE_ABOUT) -> OwnRole:
         """Only for a cloud whose `power.json` says how machines stop. Raises ``power.not-supported`` otherwise."""
         raise not_supported(self.name)
 
-    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+    def allow_stop(self, name: str, role: OwnRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """Only where there is such a role. Raises ``power.not-supported`` otherwise."""
         raise not_supported(self.name)
+
+    def let_start(self, name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+        """Only for a cloud that can (`Capability.WAKES`). Raises Refusal ``cloud.cannot`` otherwise."""
+        raise Refusal(capabilities.lacking(self.name, [Capability.WAKES]))
 
     def attach_address(
         self, name: str, address: AddressHandle, machine: MachineHandle, scope: Scope
     ) -> pulumi.Resource:
         """Nothing for a cloud whose machines have their addresses from their start: it is never asked there."""
+        raise NotImplementedError
+
+    def attach_disk(
+        self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
+    ) -> pulumi.Resource:
+        """Nothing for a cloud where one of the two names the other: it is never asked there."""
         raise NotImplementedError
 
     def copy_disk(

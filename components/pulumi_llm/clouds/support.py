@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PURPOSE, FOR_TPU = "ubuntu-24.04", "tpu"
 ROLE_ABOUT = "Lets one machine of pulumi-llm stop itself, and nothing else"
+STARTS_ABOUT = "Lets one machine of pulumi-llm start the others of its server, and nothing else"
 
 
 def fitted(name: str, limit: int, forbidden: str = r"[^A-Za-z0-9_-]") -> str:
@@ -124,14 +125,16 @@ def launch_only(renew: bool, image: str, user_data: str, key: str) -> list[str]:
 
 
 def machine_name(name: str, request: MachineRequest, arch: str = "x86_64") -> str:
-    """The machine's logical name, which holds what cannot change in place: the zone, and the architecture.
+    """The machine's logical name, which holds what cannot change in place: the zone, the architecture, the group.
 
     Ignored inputs keep their old values even where the engine replaces a resource. So a machine that must
     move would start from the old image, which another architecture cannot run and another region may not
     have. With another logical name it is another machine, made from the newest image and its own boot
-    instructions.
+    instructions. And a cloud that tells itself which group a machine is in sees no change where none is named any more:
+    the group would be deleted below a machine.
     """
-    return f"{name}-{request.zone}" if arch == "x86_64" else f"{name}-{request.zone}-{arch}"
+    near = "" if request.near is None else "-near"
+    return f"{name}-{request.zone}{near}" if arch == "x86_64" else f"{name}-{request.zone}-{arch}{near}"
 
 
 def never_smaller(name: str, scope: Scope, path: str, *, system: bool = False) -> pulumi.ResourceHookBinding:

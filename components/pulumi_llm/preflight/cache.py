@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import GIB, Cache, Model
+from pulumi_llm.catalog.state_types import kept_in
 from pulumi_llm.preflight.engine import engine
 
 
@@ -64,6 +66,30 @@ class Footprint:
             else:
                 high = middle - 1
         return low
+
+
+CONVOLVED, RECURRENT = "--mamba-cache-dtype", "--mamba-ssm-cache-dtype"
+"""Flags for what states are kept in; the first one is for those that the second one says nothing of."""
+
+BITS: Mapping[str, int] = {"float32": 32, "float16": 16, "bfloat16": 16}
+
+
+def with_states(model: Model, flags: Mapping[str, str]) -> Model:
+    """The row with its states as these flags have them kept (vllm 0.32.0, MambaStateDtypeCalculator).
+
+    A row that does not tell how much of its state is recurrent has none that is.
+    """
+    all_in, told = BITS.get(flags.get(CONVOLVED, "")), BITS.get(flags.get(RECURRENT, ""))
+    if not model.state_layers or (all_in is None and told is None):
+        return model
+    convolved = (model.state_bytes - model.recurrent * model.recurrent_bits // 8) // 2
+    if told is None or model.architecture in kept_in()["without_flag"]:
+        told = model.recurrent_bits if model.recurrent_bits == 32 else all_in or 16
+    return replace(
+        model,
+        state_bytes=convolved * (all_in or 16) // 8 + model.recurrent * told // 8,
+        recurrent_bits=told,
+    )
 
 
 def footprint(model: Model, gpu_count: int, *, fp8: bool = False, more: tuple[Cache, ...] = ()) -> Footprint | None:

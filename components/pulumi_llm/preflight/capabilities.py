@@ -46,6 +46,11 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("has no scheduler that can be asked for that here"),
         _("started_by: hand, and `pulumi-llm start` from a scheduled job of your CI"),
     ),
+    Capability.WAKES: (
+        _("a machine is to start others when calls need them"),
+        _("has no role for that, as far as is known here"),
+        _("started_by: hand, and leave idle_stop out"),
+    ),
     Capability.NODES: (
         _("several machines have one model together"),
         _("has no firewall that lets only these reach each other, as far as is known here"),
@@ -79,6 +84,7 @@ _WHERE: Mapping[Capability, str] = {
     Capability.CLOSED: "weights.closed",
     Capability.SNAPSHOTS: "disk",
     Capability.STARTS: "started_by",
+    Capability.WAKES: "started_by",
 }
 
 

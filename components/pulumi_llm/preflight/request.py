@@ -15,6 +15,7 @@ from pulumi_llm.catalog import pooling
 from pulumi_llm.catalog.models import Model
 from pulumi_llm.catalog.rows import Gpu
 from pulumi_llm.preflight import adapters, beside, drafts, encoders, memory, placement, requests, served_adapters
+from pulumi_llm.preflight.cache import with_states
 from pulumi_llm.preflight.defaults import DEFAULT_CONTEXT
 from pulumi_llm.preflight.engine import Capability, Engine, Quantization, engine
 from pulumi_llm.preflight.memory import Load, Memory
@@ -37,6 +38,8 @@ class FitRequest:
     gpu_count: int = 1
     nodes: int = 1
     """Machines that have the model together, each with ``gpu_count`` of the GPUs and some of the layers."""
+    nodes_near: bool = False
+    """Whether the cloud is to keep these machines near each other."""
     from_config: bool = False
     cloud: str | None = None
     region: str | None = None
@@ -87,6 +90,7 @@ def of_server(server: ServerSpec, vectors: VectorsSpec | None = None) -> FitRequ
         gpu=server.gpu,
         gpu_count=server.gpu_count,
         nodes=server.nodes,
+        nodes_near=server.nodes_near,
         cloud=server.cloud,
         region=server.region,
         zone=server.zone,
@@ -302,10 +306,10 @@ def asked_of(request: FitRequest, model: Model | None = None) -> Asked:
 
     ``model``: its row, where somebody has looked it up.
     """
-    model = model or find_model(request)
+    flags = flags_of(request.extra_args)
+    model = with_states(model or find_model(request), flags)
     quantization = request.quantization or model.quantization
     bits = model.quantization_bits if quantization == model.quantization else None
-    flags = flags_of(request.extra_args)
     longest = context_of(request.max_model_len, model) or DEFAULT_CONTEXT
     task = pooling.task_of(request.named, model, flags)
     return Asked(

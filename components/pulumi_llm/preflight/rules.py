@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import (
+    rules_between,
     rules_change,
     rules_flags,
     rules_hardware,
@@ -86,6 +87,8 @@ PLACE_RULES: tuple[Rule, ...] = (
     rules_host.memory_too_small,
     rules_place.licence_gate,
     rules_place.mainland_ports,
+    rules_between.network_between,
+    rules_between.not_near,
 )
 """Rules about where it runs, and under which terms."""
 

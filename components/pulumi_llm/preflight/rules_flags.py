@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pulumi_llm._flags import flags_of, number_of
 from pulumi_llm._texts import _
+from pulumi_llm.catalog.state_types import kept_in
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import adapters, rules_guesses
+from pulumi_llm.preflight.cache import RECURRENT
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.preflight.rules_model import architectures
 
 
 def flags_refused(case: Case) -> Iterable[Finding]:
     """What a user adds is refused before anything is bought, where vLLM would refuse it at the start."""
     asked = case.request.extra_args or case.request.adapters
-    return (*_adapters(case), *_guesses(case), *_batch(case)) if asked else ()
+    return (*_adapters(case), *_guesses(case), *_batch(case), *_states(case), *_blocks(case)) if asked else ()
 
 
 def _adapters(case: Case) -> Iterator[Finding]:
@@ -99,6 +102,22 @@ def _batch(case: Case) -> Iterator[Finding]:
             ),
             f"--max-num-batched-tokens {case.max_model_len}",
         )
+
+
+def _states(case: Case) -> Iterator[Finding]:
+    """States of Kimi's delta attention are not kept in float16 (model_executor/layers/mamba/mamba_utils.py)."""
+    flags, name = flags_of(case.request.extra_args), case.model.architecture or ""
+    if flags.get(RECURRENT) == "float16" and name in kept_in()["without_float16"]:
+        why = _("its class {name} keeps its states in float32 or bfloat16, never in float16", name=name)
+        yield _refused(case, RECURRENT, why, f"{RECURRENT} bfloat16")
+
+
+def _blocks(case: Case) -> Iterator[Finding]:
+    """A model that writes in blocks lets words see those after them, which FlashInfer cannot (models/config.py)."""
+    backend = flags_of(case.request.extra_args).get("--attention-backend", "")
+    if backend.upper() == "FLASHINFER" and (case.model.architecture or "") in architectures().in_blocks:
+        why = _("it writes in blocks, whose words see those after them too, and FlashInfer has no kernel for that")
+        yield _refused(case, "--attention-backend", why, "--attention-backend TRITON_ATTN")
 
 
 def _refused(case: Case, flag: str, why: str, hint: str) -> Finding:

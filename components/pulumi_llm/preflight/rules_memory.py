@@ -10,12 +10,23 @@ from pulumi_llm.preflight import adapters, drafts, requests
 from pulumi_llm.preflight.memory import Memory
 from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
+from pulumi_llm.preflight.rules_model import architectures
 
 
 @when(lambda case: case.model.unknown_shape is not None)
 def unknown_shape(case: Case) -> Iterator[Finding]:
     """What a config.json says of the shape and is not understood gives no verdict, rather than a wrong one."""
     setting = case.model.unknown_shape
+    hint = _("use a model of the catalogue, or try this one on one machine and override the finding")
+    in_blocks = architectures().in_blocks.get(case.model.architecture or "")
+    if in_blocks is not None:
+        hint = _(
+            "it writes a block of words at a time, and keeps a number for each place of the block and each word of its "
+            "vocabulary meanwhile: try it on one machine with max_num_seqs: {requests}, as vLLM's recipe does (at most "
+            "{most}), and override the finding",
+            requests=in_blocks["requests"],
+            most=in_blocks["most"],
+        )
     yield Finding(
         "fit.unknown-shape",
         _(
@@ -24,7 +35,7 @@ def unknown_shape(case: Case) -> Iterator[Finding]:
             model=case.model.id,
             setting=setting,
         ),
-        _("use a model of the catalogue, or try this one on one machine and override the finding"),
+        hint,
         where="model",
     )
 

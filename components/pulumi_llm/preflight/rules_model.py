@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._flags import flags_of
 from pulumi_llm._texts import _, either
 from pulumi_llm.catalog.pooling import RERANKER
 from pulumi_llm.errors import Finding, nearest
@@ -41,7 +40,8 @@ class Architectures:
     ``generic`` are written in transformers only and run through vLLM's backend for those; ``removed`` gives the last
     release that had them, ``plugins`` where the plugin is that has them now; ``newer`` is None while there is no
     newer release than the pinned one. ``no_stages`` cannot be cut into stages for several machines. ``own_code`` start
-    only with the code that comes with the weights.
+    only with the code that comes with the weights. ``in_blocks`` write a block of words at a time, and are started with
+    few requests at once.
     """
 
     text: frozenset[str]
@@ -52,6 +52,7 @@ class Architectures:
     newer: Newer | None = None
     no_stages: frozenset[str] = frozenset()
     own_code: frozenset[str] = frozenset()
+    in_blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @cache
@@ -67,6 +68,7 @@ def architectures() -> Architectures:
         newer=_newer(raw.get("newer")),
         no_stages=frozenset(raw["no_stages"]),
         own_code=frozenset(raw["own_code"]),
+        in_blocks=raw["in_blocks"],
     )
 
 
@@ -209,7 +211,9 @@ def needs_own_code(case: Case) -> Iterator[Finding]:
     if case.model.architecture not in architectures().own_code:
         return
     asked = case.request
-    if asked.trust_remote_code or "--trust-remote-code" in flags_of(asked.extra_args):
+    # What a user adds comes after what the spec says, and of two such flags the last one counts.
+    last = [each for each in asked.extra_args if each in ("--trust-remote-code", "--no-trust-remote-code")]
+    if last[-1] == "--trust-remote-code" if last else asked.trust_remote_code:
         return
     yield Finding(
         "fit.needs-own-code",
@@ -220,8 +224,8 @@ def needs_own_code(case: Case) -> Iterator[Finding]:
             model=case.model.id,
         ),
         _("trust_remote_code: true, which lets that code run on the machine"),
-        severity="warning" if asked.trust_remote_code is None else "error",
-        where="trust_remote_code",
+        severity="warning" if asked.trust_remote_code is None and not last else "error",
+        where="extra_args" if last and asked.trust_remote_code else "trust_remote_code",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
@@ -13,7 +14,8 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.spec.upstreams import served_by
 
 if TYPE_CHECKING:
-    from pulumi_llm.spec import ServerSpec, VectorsSpec
+    from pulumi_llm.spec import ModelSpec, ServerSpec, VectorsSpec
+    from pulumi_llm.spec.fleet import FleetModelSpec, FleetSpec
 
 VECTORS = "vectors"
 """The argument that asks for a vector store."""
@@ -26,13 +28,8 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
     if vectors is None or (asked := vectors.vectorizer) is None:
         return
     if KEY in server.keys:
-        yield Finding(
-            "vectors.key-taken",
-            _("the vector store's own gateway key is called {name!r}, and so is one under `keys`", name=KEY),
-            _("another name there; the store's limits stand in vectors.vectorizer.key"),
-            where="vectorizer.key",
-        )
-    able = [name for name in (server.name_served, *server.models) if not _makes_none(server, name)]
+        yield _taken()
+    able = [name for name in (server.name_served, *server.models) if not _makes_none(server.models.get(name, server))]
     hint = either(able) if able else "server.models: {embedder: {model: BAAI/bge-m3}}"
     where = "vectorizer.model"
     if asked.model in able:
@@ -51,9 +48,34 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
         yield Finding("vectors.no-embedder", message, hint, where=where)
 
 
-def _makes_none(server: ServerSpec, name: str) -> bool:
-    """Whether a model of this machine is known to be for something else than vectors."""
-    own = server.models.get(name, server)
+def mistakes_of_fleet(fleet: FleetSpec) -> Iterator[Finding]:
+    """What is wrong with a fleet's vector store that asks for vectors."""
+    if fleet.vectors is None or (asked := fleet.vectors.vectorizer) is None:
+        return
+    if KEY in fleet.keys:
+        yield replace(_taken(), where="vectors.vectorizer.key")
+    able = [name for name, each in fleet.models.items() if not _makes_none(each)]
+    if asked.model in able:
+        return
+    if asked.model in fleet.models:
+        message = _("{model!r} writes or ranks texts, and turns none into vectors", model=asked.model)
+    else:
+        message = _("no model of this fleet is called {model!r}", model=asked.model)
+    hint = either(able) if able else "models: {embedder: {model: BAAI/bge-m3}}"
+    yield Finding("vectors.no-embedder", message, hint, where="vectors.vectorizer.model")
+
+
+def _taken() -> Finding:
+    return Finding(
+        "vectors.key-taken",
+        _("the vector store's own gateway key is called {name!r}, and so is one under `keys`", name=KEY),
+        _("another name there; the store's limits stand in vectors.vectorizer.key"),
+        where="vectorizer.key",
+    )
+
+
+def _makes_none(own: ServerSpec | ModelSpec | FleetModelSpec) -> bool:
+    """Whether a model is known to be for something else than vectors."""
     if isinstance(kind := getattr(own, "kind", None), str):
         return kind != EMBEDDING
     row = catalog.load().models.get(own.model)

@@ -38,6 +38,12 @@ class Caddy(Role):
             if times > 1 or not 1 <= port <= 65535 or port in taken
         ]
 
+    def watched(self, node: NodeRequest) -> Row:
+        """The name that another authority signs for, once it has seen that it leads here."""
+        if node.authority is None or node.domain is None:
+            return {}
+        return {"name": {"name": node.domain, "challenge": node.authority.challenge}}
+
     def values(self, node: NodeRequest) -> Row:
         """Where its program is, besides."""
         program, libraries = systems.system(node.system).program("caddy")

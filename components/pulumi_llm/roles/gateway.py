@@ -183,6 +183,7 @@ def routes(role: GatewayRole) -> str:
             for each in role.routes
         },
         **({"turns": dict(role.turns)} if role.turns else {}),
+        **({"starts": True} if role.starts else {}),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 

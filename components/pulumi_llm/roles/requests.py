@@ -292,6 +292,8 @@ class GatewayRole:
     traces: Traces | None = None
     turns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Models that take turns: see `turning.document`."""
+    starts: bool = False
+    """Further machines are started for a request that finds none with room (`WakeRole`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -322,10 +324,28 @@ class LeaveRole:
     spot: bool = False
 
 
-RoleRequest = VllmRole | GatewayRole | ServiceRole | LeaveRole | BackupRole | BucketRole | BundleRole | DepotRole
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WakeRole:
+    """Further machines that this one starts for a request: ids at the cloud by the names of their upstreams.
+
+    ``most`` starts a day; ``sold_out`` is what the cloud's code says where it has none left.
+    """
+
+    role: ClassVar[str] = "wake"
+
+    machines: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    most: int
+    sold_out: str
+
+
+RoleRequest = (
+    VllmRole | GatewayRole | ServiceRole | LeaveRole | WakeRole | BackupRole | BucketRole | BundleRole | DepotRole
+)
 """A role that is asked for, with what is asked of it; ``role`` is its name."""
 
-Asked = TypeVar("Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, BackupRole, BucketRole, BundleRole, DepotRole)
+Asked = TypeVar(
+    "Asked", VllmRole, GatewayRole, ServiceRole, LeaveRole, WakeRole, BackupRole, BucketRole, BundleRole, DepotRole
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,9 +18,10 @@ from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
 from pulumi_llm.spec.scaling import MOST, ScalingSpec
+from pulumi_llm.spec.store import FleetVectorsSpec
 from pulumi_llm.spec.upstreams import address
 
-PRODUCTION_STACK, KUBERAY = "production-stack", "kuberay"
+PRODUCTION_STACK, KUBERAY, STORE = "production-stack", "kuberay", "vectorizer"
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """What a namespace and a model's objects may be called: a DNS label, short enough for what charts put behind it."""
 CHARTS: Mapping[str, str] = {"0.1.12": "v0.1.12"}
@@ -229,13 +230,13 @@ class FleetSpec(Part):
 
     zh: 集群里哪些命名空间的 Pod 可以调用。"""
     operator_namespace: Label = "kuberay-operator"
-    """Where KubeRay's operator runs, which is there already.
+    """Where KubeRay's operator runs. It is there already, but in a cluster that is made: there it is installed.
 
-    zh: 已安装的 KubeRay operator 所在的命名空间。"""
+    zh: KubeRay operator 所在的命名空间。它应已安装；新建的集群会自动安装。"""
     keda_namespace: Label = "keda"
-    """Where KEDA runs, which is there already where a model has ``scaling``.
+    """Where KEDA runs, where a model has ``scaling``. It is there already, but in a cluster that is made.
 
-    zh: 已安装的 KEDA 所在的命名空间；模型写了 ``scaling`` 时才需要。"""
+    zh: KEDA 所在的命名空间；模型写了 ``scaling`` 时才需要。它应已安装；新建的集群会自动安装。"""
     keys: Keys = Field(default_factory=lambda: {"default": KeySpec()})
     """Gateway keys by name, with their limits.
 
@@ -244,6 +245,10 @@ class FleetSpec(Part):
     """More names that callers may ask for: aliases, weights, fallback.
 
     zh: 客户端可以请求的其他名字：别名、权重、回退。"""
+    vectors: FleetVectorsSpec | None = None
+    """A vector store: see ``fleet.vectors``. Left out: there is none.
+
+    zh: 向量库，见 ``fleet.vectors``。不写则没有。"""
     ready_timeout_minutes: Annotated[Count, Field(ge=5, le=480)] = 60
     """Minutes that an engine has to load its model.
 
@@ -252,6 +257,12 @@ class FleetSpec(Part):
     """Findings of the fit check to go on in spite of.
 
     zh: 明知有这些检查结果仍要继续。"""
+
+    @property
+    def all_keys(self) -> Mapping[str, KeySpec]:
+        """The gateway's keys, that of the vector store among them."""
+        asked = self.vectors.vectorizer if self.vectors is not None else None
+        return {**self.keys, **({STORE: asked.gateway_key} if asked is not None else {})}
 
     @property
     def follows(self) -> bool:

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._texts import _
@@ -42,6 +42,10 @@ class IdleStopSpec(Part):
     not needed stand idle. Left out: 8.
 
     zh: 与 ``replicas`` 一起用：一台机器同时有多少个请求之后才用到下一台，这样用不着的机器才会空闲。不写则为 8。"""
+    starts_per_day: Annotated[Count, Field(ge=1, le=200)] | None = None
+    """With ``started_by: request``: so many starts of further machines within 24 hours, and no more. Left out: 12.
+
+    zh: 与 ``started_by: request`` 一起用：24 小时内最多启动其他机器多少次。不写则为 12。"""
 
     def stops(self, number: int) -> bool:
         """Whether the machine with that number among replicas stops when nobody asks it; the first one is 1."""
@@ -134,17 +138,7 @@ def _hours(value: str) -> str:
     return value
 
 
-def _starter(value: object) -> object:
-    if value == "request":
-        raise invalid(
-            "spec.started-by-request",
-            _("a request is to start the machine, and callers call that machine, which is off"),
-            _("started_by: cloud with hours, or `pulumi-llm start -s STACK`; why: stops-by-itself.md"),
-        )
-    return value
-
-
 Hours = Annotated[Text, AfterValidator(_hours)]
-StartedBy = Annotated[Literal["hand", "cloud"], BeforeValidator(_starter)]
+StartedBy = Literal["hand", "cloud", "request"]
 
 __all__ = ["EXAMPLE", "Hours", "IdleStopSpec", "StartedBy", "hours_per_week", "starts_of", "windows_of"]

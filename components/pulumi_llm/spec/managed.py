@@ -57,6 +57,12 @@ class ManagedSpec(Part):
     """On AWS: ARNs of further roles or users that may do everything in the cluster.
 
     zh: AWS：还有哪些角色或用户（ARN）可以管理整个集群。"""
+    operators: Flag = True
+    """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has
+    ``scaling``. ``false``: you install them yourself.
+
+    zh: 安装集群服务还需要的程序：``engine: kuberay`` 时的 KubeRay operator，模型写了 ``scaling`` 时的 KEDA。
+    ``false`` 表示由你自己安装。"""
     protect: Flag = False
     """Keep the cluster from being deleted or replaced.
 

@@ -11,14 +11,6 @@ def reason(name: str) -> tuple[str, str] | None:
     """Why there is no cloud of that name, and what would do. None for a name that nobody here has thought of."""
     proxies = _("a cloud that has machines for a proxy: see docs/systems.md")
     by_name = {
-        "azure": (
-            _(
-                "{value!r} is not built: Microsoft's own SDK (pulumi-azure-native 3.29.0) has what it takes, "
-                "and no folder of it is here yet",
-                value=name,
-            ),
-            proxies,
-        ),
         "render": (
             _(
                 "{value!r} is not built: it runs containers from a registry, and no image of the gateway is published; "
@@ -40,4 +32,4 @@ def reason(name: str) -> tuple[str, str] | None:
             _("the component WorkerProxy: docs/worker.md"),
         ),
     }
-    return by_name.get(name.lower().removesuffix("-native"))
+    return by_name.get(name.lower())

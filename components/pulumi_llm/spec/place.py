@@ -21,10 +21,10 @@ class PlaceSpec(Part):
 
     cloud: Text
     """``aliyun``, ``tencent``, ``aws``, ``gcp``, ``volcengine`` or ``vultr``; for a machine without a GPU (a proxy,
-    say) ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
+    say) ``azure`` and ``digitalocean`` too. The server's may be ``ssh``: a machine that exists.
 
     zh: ``aliyun``、``tencent``、``aws``、``gcp``、``volcengine`` 或 ``vultr``；没有 GPU 的机器（如代理）还可以是
-    ``digitalocean``。服务器还可以是 ``ssh``：已有的机器。"""
+    ``azure`` 或 ``digitalocean``。服务器还可以是 ``ssh``：已有的机器。"""
     region: Text
     """The cloud's own name of the region, such as ``cn-hangzhou``.
 

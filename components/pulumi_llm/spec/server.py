@@ -64,6 +64,10 @@ class ServerSpec(MachineSpec):
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more.
 
     zh: 这些机器上的引擎之间靠什么调用：vLLM 自己，或者 Ray，后者要多装多跑一个程序。"""
+    nodes_near: bool = False
+    """Have the cloud keep these machines near each other, where it can of their type: see there.
+
+    zh: 让云平台把这些机器放得彼此靠近（机型支持时），见该节。"""
     instance_type: Text | None = None
     """Only to choose among several types with the same GPU. Left out: the cheapest.
 
@@ -168,9 +172,11 @@ class ServerSpec(MachineSpec):
     started_by: StartedBy = "hand"
     """Who starts it when its hours begin. ``hand``: ``pulumi-llm start``. ``cloud``: the cloud itself (AWS by its
     scheduler, Aliyun and Tencent Cloud by a function), with a role that may start this machine and nothing else.
+    ``request``: with ``replicas`` and ``idle_stop.keep``, the first machine starts a further one when calls need it.
 
     zh: 时段开始时由谁启动。``hand``：``pulumi-llm start``。``cloud``：由云平台自己启动（AWS 用定时服务，
-    阿里云和腾讯云用一个云函数），所用角色只能启动这台机器。"""
+    阿里云和腾讯云用一个云函数），所用角色只能启动这台机器。``request``：与 ``replicas`` 和 ``idle_stop.keep``
+    一起用，请求需要时由第一台机器启动其他机器。"""
     model_change: Annotated[Literal["restart", "beside"], BeforeValidator(known_change)] = "restart"
     """How a change of the model, or of how vLLM is started, is made. ``restart``: minutes without answers. ``beside``:
     the new one loads while the old one serves and takes over once it has answered, so that no request is lost; the GPU

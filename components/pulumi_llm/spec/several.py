@@ -29,6 +29,7 @@ def refuse_apart(server: ServerSpec) -> None:
             _("idle_stop.fill says when the next machine is used, and there is one"),
             _("replicas: 2 or more; or leave out fill"),
         )
+    _refuse_starts(server)
     if server.replica_zones:
         _refuse_zones(server)
     if server.nodes == 1 and server.nodes_backend == "ray":
@@ -36,6 +37,12 @@ def refuse_apart(server: ServerSpec) -> None:
             "spec.nodes-backend",
             _("nodes_backend: ray is about several machines with one model, and there is one"),
             _("nodes: 2 or more; or leave out nodes_backend"),
+        )
+    if server.nodes == 1 and server.nodes_near:
+        raise invalid(
+            "spec.nodes-near",
+            _("nodes_near: true is about several machines with one model, and there is one"),
+            _("nodes: 2 or more; or leave out nodes_near"),
         )
     stopped = [name for name in ("idle_stop", "hours") if getattr(server, name) is not None]
     beside = [*stopped, *_not_with_nodes(server)]
@@ -46,6 +53,29 @@ def refuse_apart(server: ServerSpec) -> None:
               beside=listed(beside)),
             _("leave out {beside}, or nodes: 1", beside=listed(beside)),
         )  # fmt: skip
+
+
+def _refuse_starts(server: ServerSpec) -> None:
+    """Refuse starts by a request where no machine that is on would hear of it, or none would be off."""
+    idle, code = server.idle_stop, "spec.started-by-request"
+    if server.started_by != "request":
+        if idle is not None and idle.starts_per_day is not None:
+            message = _("idle_stop.starts_per_day limits starts by requests, and no request starts a machine")
+            raise invalid(code, message, _("started_by: request; or leave starts_per_day out"))
+        return
+    if server.replicas == 1:
+        raise invalid(
+            code,
+            _("a request is to start the machine, and callers call that machine, which is off"),
+            _("replicas: 2 with idle_stop: {keep: 1}, where the first machine stays on and starts the others; "
+              "or started_by: cloud with hours, or `pulumi-llm start -s STACK`"),
+        )  # fmt: skip
+    if idle is None or not idle.keep:
+        message = _("a request is to start further machines, and the first one, which hears of it, has to stay on")
+        raise invalid(code, message, _("idle_stop: {keep: 1}"))
+    if server.hours is not None:
+        message = _("the first machine stays on to start the others, and hours would stop it")
+        raise invalid(code, message, _("leave hours out: idle_stop stops what nobody needs; or started_by: hand"))
 
 
 def _refuse_zones(server: ServerSpec) -> None:

@@ -77,6 +77,7 @@ async def _chores(gateway: Gateway, pause: float = 1.0) -> None:
     for second in itertools.count():
         await asyncio.sleep(pause)
         try:
+            gateway.starting.look()
             await gateway.content.load()
             await gateway.store.tidy(now=second % 5 == 0)
             # Each second a few: as many as may come in a second, so that the file does not grow for good.

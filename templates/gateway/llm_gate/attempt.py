@@ -22,6 +22,7 @@ from llm_gate.replicas import Replicas
 from llm_gate.replies import Broken, Reply
 from llm_gate.requests import Call
 from llm_gate.routes import LONGEST_COOL_DOWN, Routes, Target
+from llm_gate.starting import Starting
 from llm_gate.turns import Turns
 from llm_gate.upstream import Pools, Secrets
 
@@ -121,6 +122,7 @@ class Tools:
     patience: Patience
     replicas: Replicas
     turns: Turns
+    starting: Starting
 
     def count(self, target: Target, kind: str) -> None:
         """Count what a target has failed."""

@@ -166,6 +166,16 @@ def asleep(model: str, seconds: int) -> Refused:
     return Refused(503, "api_error", "model_asleep", message, {"Retry-After": "30"})
 
 
+CHANGED = 10
+"""Seconds after which a caller may try again while a model is changed: another look costs next to nothing."""
+
+
+def changing() -> Refused:
+    """The model is being changed on every machine that is there."""
+    message = "this server's model is being changed; try again"
+    return Refused(503, "api_error", "model_changing", message, {"Retry-After": str(CHANGED)})
+
+
 def no_model(model: str) -> Refused:
     """The answer to a model that is not served."""
     message = f"there is no model {model[:200]!r} here; GET /v1/models lists them"

@@ -16,3 +16,5 @@ class Paths:
     drain: Path = Path("/run/llm/drain.json")
     resting: Path = Path("/run/llm/resting.json")
     status: Path = Path("/run/llm/status.json")
+    wake: Path = Path("/run/llm/wake.sock")
+    woken: Path = Path("/run/llm/wake.json")

@@ -14,9 +14,9 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
     """Relay the call. Raises `Refused` as long as nothing has been sent."""
     failures: list[Failure] = []
     progress, call = exchange.progress, exchange.call
-    replicas, turns = tools.replicas, tools.turns
-    targets = replicas.arranged(targets, call, lambda each: tools.routes.cooling(each, exchange.caller))
-    for target in targets:
+    replicas, turns, starting = tools.replicas, tools.turns, tools.starting
+    asked = replicas.arranged(targets, call, lambda each: tools.routes.cooling(each, exchange.caller))
+    for target in starting.present(asked, exchange.caller):
         if not exchange.room():
             break
         progress.asks(target, Count(call.endpoint, call.tokens_in))
@@ -36,6 +36,7 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
                 exchange.lose()
             if failure.kind in ("unreachable", "disconnected"):
                 replicas.lost(target.upstream)
+                starting.gone(targets, exchange.caller)
             if failure.own:
                 tools.routes.failed(target, failure.wait)
             elif failure.told is None:
@@ -43,12 +44,16 @@ async def answer(tools: Tools, exchange: Exchange, targets: list[Target]) -> Ans
                 exchange.suspects.append(target)
         finally:
             replicas.end(target)
+            starting.left(target)
             if entered:
                 turns.leave(target.upstream.name)
     if len(targets) == 1 and exchange.suspects:
         tools.routes.failed(targets[0], caller=exchange.caller)
     # No target has answered, so none is paid but those that may have worked.
     progress.target = None
+    if (asleep := starting.none(targets, call.model, exchange.caller)) is not None:
+        failures.clear()
+        raise asleep
     raise _unavailable(failures)
 
 

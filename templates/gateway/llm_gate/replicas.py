@@ -111,6 +111,11 @@ class Replicas:
         watch = self._watched.get(upstream)
         return upstream in self._away if watch is None else watch.away
 
+    def serves(self, name: str) -> bool:
+        """Whether a machine that stops by itself has said that it takes calls."""
+        rows = [watch for each, watch in self._watched.items() if each.name == name]
+        return any(each.looked and not each.away for each in rows)
+
     def gone(self) -> set[str]:
         """The names of those that are away."""
         return {each.name for each in self._away} | {each.name for each, watch in self._watched.items() if watch.away}

@@ -29,6 +29,7 @@ from llm_gate.replicas import Replicas
 from llm_gate.requests import Call
 from llm_gate.routes import MODELS, Routes, Target, asked
 from llm_gate.serving import Handler
+from llm_gate.starting import Starting
 from llm_gate.store import Place, Store
 from llm_gate.traces import Traces
 from llm_gate.turns import PATH as TURNS
@@ -81,8 +82,9 @@ class Gateway:
         self.traces = Traces(lambda: self.policy.policy.content.get("traces"), post, self.metrics, self._complain)
         self.replicas = Replicas(self.pools.of, secrets.get)
         self.turns = Turns(paths.secrets / "turns-gate.key", self.metrics)
-        patience = patience or Patience()
-        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience, self.replicas, self.turns)
+        self.starting = Starting(paths.wake, Reread(paths.woken), self.routes, self.replicas, self._complain)
+        shared = (self.replicas, self.turns, self.starting)
+        self._tools = Tools(self.routes, secrets, self.pools, self.metrics, patience or Patience(), *shared)
         self._resting = Reread(paths.resting)
         self._table = Reread(paths.settings / "routes.json")
         self.use = Use(Reread(paths.drain), Reread(paths.status))
@@ -145,8 +147,7 @@ class Gateway:
         if request.raw_path == LOAD:
             return json_answer(self.replicas.load.document(self.routes.following()))
         if request.raw_path == "/use":
-            known = self.use.document(self.routes.number)
-            return json_answer({**known, "upstreams": +self.replicas.active})
+            return json_answer({**self.use.document(self.routes.number), "upstreams": +self.replicas.active})
         if request.raw_path.partition("?")[0] == TURNS:
             return await self.turns.answer(request)
         if request.raw_path != "/metrics":
@@ -154,8 +155,7 @@ class Gateway:
         return Answer(self.metrics.render(self._gauges()).encode(), kind=TEXT)
 
     def _gauges(self) -> monitoring.Gauges:
-        now = gauges.now(self.store, self.content, self.routes, self.policy, self.replicas)
-        return now | self.turns.gauges()
+        return gauges.now(self.store, self.content, self.routes, self.policy, self.replicas) | self.turns.gauges()
 
     async def _monitored(self, rules: Rules) -> Answer:
         """The numbers of the gateway, the machine and the engine, for a key that names the path."""
@@ -381,6 +381,7 @@ class Gateway:
                 self.routes.load(self._table.content)
                 known = self.routes.upstreams()
                 self.replicas.keep(known)
+                self.starting.on = self._table.content.get("starts") is True
                 self.turns.keep(self._table.content.get("turns"), {each.name: each for each in known})
             except (ValueError, KeyError, TypeError) as error:
                 sys.stderr.write(f"[gate.routes] routes.json is not in force: {type(error).__name__}: {error}\n")

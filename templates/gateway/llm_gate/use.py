@@ -7,15 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any
 
-from llm_gate.errors import Refused
+from llm_gate.errors import Refused, changing
 from llm_gate.policy import Reread
 
 PROBE = "node-probe"
 """The node's own key, with which it asks itself: nobody's use."""
 SERVES, NO = "X-Llm-Serves", "no"
 """The header by which a gateway says, with its list of models, that it takes no calls now."""
-CHANGED = 10
-"""Seconds after which a caller may try again while a model is changed: another look costs next to nothing."""
 
 
 class Use:
@@ -66,8 +64,7 @@ class Use:
     def refuse_while_changed(self, resting: Collection[str]) -> None:
         """Raise `Refused` where upstreams rest: a model that nobody else has is not served until they are back."""
         if resting:
-            message = "this server's model is being changed; try again"
-            raise Refused(503, "api_error", "model_changing", message, {"Retry-After": str(CHANGED)})
+            raise changing()
 
     def refuse_while_stopping(self) -> None:
         """Raise `Refused`, with the code and the time that the file tells, while the machine is about to be stopped."""

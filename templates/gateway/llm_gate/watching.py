@@ -24,11 +24,13 @@ class Watch:
         self._upstream, self._pool, self._key = upstream, pool, key
         self.away = False
         """Whether it took no calls when it was last asked, or could not be reached since."""
+        self.looked = False
+        """Whether it has been asked at all."""
         self._task = asyncio.get_running_loop().create_task(self._look())
 
     async def _look(self) -> None:
         while True:
-            self.away = not await self.serves()
+            self.away, self.looked = not await self.serves(), True
             await asyncio.sleep(LOOK)
 
     async def serves(self) -> bool:

@@ -1,7 +1,8 @@
-"""What each cloud's metadata service tells a machine about itself, and how the machine asks to be stopped.
+"""What each cloud's metadata service tells a machine about itself, and how a machine is stopped or started.
 
-The role whose credentials are read here may stop this one machine and nothing else. A stop asks for the mode that ends
-the charge: ``StopCharging`` on Aliyun, ``STOP_CHARGING`` on Tencent Cloud; EC2 charges for no machine that is stopped.
+The role whose credentials are read here may stop this one machine, or start those behind it (`wake`), and nothing
+else. A stop asks for the mode that ends the charge: ``StopCharging`` on Aliyun, ``STOP_CHARGING`` on Tencent Cloud; EC2
+charges for no machine that is stopped.
 A plain ``poweroff`` names no mode: on AWS it ends the charge all the same; CVM's is KEEP_CHARGING where none is named
 (www.tencentcloud.com/document/product/213/19922), ECS's what the account has set, else KeepCharging (help.aliyun.com,
 economical mode; the provider's docstring of ``stopped_mode``); read 2026-11-28.
@@ -103,11 +104,17 @@ CLOUDS = {
 }
 
 
-class Metadata:
-    """The metadata service of this machine."""
+class Denial(Failure):
+    """A cloud's no; ``said`` is its own code."""
 
-    def __init__(self, cloud: str) -> None:
-        self.cloud = CLOUDS[cloud]
+    said = ""
+
+
+class Metadata:
+    """The metadata service of this machine. ``codes``: what the codes of its failures begin with."""
+
+    def __init__(self, cloud: str, codes: str = "leave") -> None:
+        self.cloud, self.codes = CLOUDS[cloud], codes
         self.base = os.environ.get("LLM_METADATA", self.cloud.metadata)
 
     def get(self, path: str) -> str | None:
@@ -125,29 +132,35 @@ class Metadata:
         except HTTPError as error:
             if error.code == 404:
                 return None
-            raise Failure("leave.no-metadata", f"the metadata service answered {error.code} for {path}", True) from None
+            raise Failure(
+                f"{self.codes}.no-metadata", f"the metadata service answered {error.code} for {path}", True
+            ) from None
         except (OSError, ValueError) as error:
-            raise Failure("leave.no-metadata", f"the metadata service does not answer: {error}", True) from None
+            raise Failure(f"{self.codes}.no-metadata", f"the metadata service does not answer: {error}", True) from None
+
+    def silent(self, message: str) -> Failure:
+        """What it is called where the service says nothing."""
+        return Failure(f"{self.codes}.no-metadata", message, True)
 
     def must(self, path: str) -> str:
         """The same of what has to be there."""
         found = self.get(path)
         if not found:
-            raise Failure("leave.no-metadata", f"the metadata service has nothing at {path}", True)
+            raise self.silent(f"the metadata service has nothing at {path}")
         return found
 
     def credentials(self) -> Credentials:
-        """Those of the machine's role. A Failure ``leave.no-role`` where it has none."""
+        """Those of the machine's role. A Failure ``.no-role`` where it has none."""
         names = (self.get(self.cloud.roles) or "").split()
         if not names:
-            raise Failure("leave.no-role", "this machine has no role that may stop it", True)
+            raise Failure(f"{self.codes}.no-role", "this machine has no role that may do it", True)
         found: Any = None
         try:
             found = json.loads(self.must(self.cloud.roles + names[0]))
             return Credentials(*(str(found[name]) for name in self.cloud.fields))
         except (ValueError, KeyError, TypeError):
             said = found.get("Code") if isinstance(found, dict) else None
-            raise Failure("leave.no-role", f"the role {names[0]} lends no credentials ({said})", True) from None
+            raise Failure(f"{self.codes}.no-role", f"the role {names[0]} lends no credentials ({said})", True) from None
 
     def notice(self) -> str | None:
         """When this spot machine is to be taken, as the cloud writes it; None: nothing is said.
@@ -168,26 +181,33 @@ class Metadata:
 
 
 def stop(cloud: str, metadata: Metadata) -> None:
-    """Ask the cloud to stop this machine. A Failure ``leave.denied``, ``leave.failed`` or ``leave.unreachable``."""
+    """Ask the cloud to stop this machine. A Failure as of `ask`."""
+    ask(cloud, metadata, "Stop", metadata.must("meta-data/instance-id"))
+
+
+def ask(cloud: str, metadata: Metadata, what: str, machine: str) -> None:
+    """Ask the cloud to ``Stop`` or ``Start`` a machine. A Failure ``.denied``, ``.failed`` or ``.unreachable``."""
     lent, region = metadata.credentials(), metadata.must(metadata.cloud.region)
-    request = REQUESTS[cloud](lent, region, metadata.must("meta-data/instance-id"), time.time())
+    request = REQUESTS[cloud](lent, region, machine, time.time(), what)
     try:
         with OPENER.open(request, timeout=STOP_SECONDS) as reply:
             said = reply.read(100_000).decode(errors="replace")
     except HTTPError as error:
-        raise refused(error.code, error.read(100_000).decode(errors="replace")) from None
+        raise refused(error.code, error.read(100_000).decode(errors="replace"), metadata.codes) from None
     except (OSError, ValueError) as error:
-        raise Failure("leave.unreachable", f"{request.host} does not answer: {error}", True) from None
+        raise Failure(f"{metadata.codes}.unreachable", f"{request.host} does not answer: {error}", True) from None
     if re.search(r'"Response":\s*\{\s*"Error"', said):  # Tencent Cloud says 200 to everything
-        raise refused(200, said)
+        raise refused(200, said, metadata.codes)
 
 
-def refused(status: int, said: str) -> Failure:
+def refused(status: int, said: str, codes: str) -> Denial:
     """The cloud's no, as a verdict with its own words in it."""
     found = {name: (ROWS[name].search(said) or [""])[0] for name in ROWS}
     denied = status == 403 or re.search(DENIED, found["Code"])
     told = " ".join(f"{each}" for each in found.values() if each)[:300]
-    return Failure("leave.denied" if denied else "leave.failed", f"the cloud answered {status}: {told or 'no code'}")
+    denial = Denial(f"{codes}.{'denied' if denied else 'failed'}", f"the cloud answered {status}: {told or 'no code'}")
+    denial.said = found["Code"]
+    return denial
 
 
 ALIYUN = {"cn-hangzhou": "ecs-cn-hangzhou.aliyuncs.com"}
@@ -199,27 +219,28 @@ def endpoint(host: str) -> tuple[str, str]:
     return os.environ.get("LLM_CLOUD_API", f"https://{host}"), host
 
 
-def aws(lent: Credentials, region: str, machine: str, now: float) -> Request:
-    """EC2's StopInstances (2016-11-15)."""
+def aws(lent: Credentials, region: str, machine: str, now: float, what: str = "Stop") -> Request:
+    """EC2's StopInstances and StartInstances (2016-11-15)."""
     domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     url, host = endpoint(f"ec2.{region}.{domain}")
-    body = urlencode({"Action": "StopInstances", "InstanceId.1": machine, "Version": "2016-11-15"}).encode()
+    body = urlencode({"Action": f"{what}Instances", "InstanceId.1": machine, "Version": "2016-11-15"}).encode()
     return Request(f"{url}/", data=body, headers=signing.aws(lent, host, region, body, now))  # noqa: S310
 
 
-def aliyun(lent: Credentials, region: str, machine: str, now: float) -> Request:
-    """ECS's StopInstance (2014-05-26), in the economical mode."""
+def aliyun(lent: Credentials, region: str, machine: str, now: float, what: str = "Stop") -> Request:
+    """ECS's StopInstance, in the economical mode, and StartInstance (2014-05-26)."""
     url, host = endpoint(ALIYUN.get(region, f"ecs.{region}.aliyuncs.com"))
-    query = {"InstanceId": machine, "StoppedMode": "StopCharging"}
-    headers = signing.aliyun(lent, host, "StopInstance", "2014-05-26", query, now, uuid.uuid4().hex)
+    query = {"InstanceId": machine, **({"StoppedMode": "StopCharging"} if what == "Stop" else {})}
+    headers = signing.aliyun(lent, host, f"{what}Instance", "2014-05-26", query, now, uuid.uuid4().hex)
     return Request(f"{url}/?{signing.encoded(query)}", data=b"", headers=headers, method="POST")  # noqa: S310
 
 
-def tencent(lent: Credentials, region: str, machine: str, now: float) -> Request:
-    """CVM's StopInstances (2017-03-12), without charge."""
+def tencent(lent: Credentials, region: str, machine: str, now: float, what: str = "Stop") -> Request:
+    """CVM's StopInstances, without charge, and StartInstances (2017-03-12)."""
     url, host = endpoint("cvm.tencentcloudapi.com")
-    body = json.dumps({"InstanceIds": [machine], "StopType": "SOFT_FIRST", "StoppedMode": "STOP_CHARGING"}).encode()
-    headers = signing.tencent(lent, host, "StopInstances", "2017-03-12", region, body, now)
+    how = {"StopType": "SOFT_FIRST", "StoppedMode": "STOP_CHARGING"} if what == "Stop" else {}
+    body = json.dumps({"InstanceIds": [machine], **how}).encode()
+    headers = signing.tencent(lent, host, f"{what}Instances", "2017-03-12", region, body, now)
     return Request(f"{url}/", data=body, headers=headers)  # noqa: S310
 
 

@@ -14,10 +14,11 @@ PORT = int(os.environ.get("LLM_STATUS_PORT", "4100"))
 
 
 def document() -> bytes:
-    """The document; with what others say: who stops the machine (`leave`), who backs its vectors up
-    (`backup`), of the bucket of weights (`weights`), and of a change under way or taken back (`change`)."""
+    """The document; with what others say: who stops the machine (`leave`) or starts others (`wake`), who backs its
+    vectors up (`backup`), of the bucket of weights (`weights`), of a change under way or taken back (`change`), and of
+    a name that does not lead here (`name`)."""
     plain = at("/run/llm/status.json").read_bytes()
-    names = ("leave", "backup", "weights", "change")
+    names = ("leave", "wake", "backup", "weights", "change", "name")
     more = {each: said for each in names if (said := status.read(at(f"/run/llm/{each}.json")))}
     return json.dumps(json.loads(plain) | more, indent=1).encode() if more else plain
 

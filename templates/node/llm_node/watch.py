@@ -11,7 +11,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from llm_node import keys, logs, status
+from llm_node import keys, logs, naming, status
 from llm_node.system import Failure, at, run, tail
 
 PAUSE = float(os.environ.get("LLM_POLL_SECONDS", "3"))
@@ -21,11 +21,12 @@ CRASHES = 3  # restarts after which a service is said to have failed
 
 def main() -> None:
     """Watch for good."""
-    ready = False
+    ready, names = False, naming.Looks()
     while True:
         ready = look(ready)
         keys.retire()
         logs.refresh()
+        names.look()
         time.sleep(PAUSE * (10 if ready else 1))
 
 

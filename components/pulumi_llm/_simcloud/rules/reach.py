@@ -41,7 +41,7 @@ class Reach:
     public_key: str = "publicKey"
     """Where a key pair has its public key."""
     own_keys: str = ""
-    """Where a machine has the keys that it lets in itself, a line each of the user and the key: `user:ssh-rsa …`."""
+    """Where a machine has the keys that it lets in itself, a line each: `ssh-rsa …`, maybe with `user:` before it."""
     own_address: str = ""
     """Where a machine has its public address itself, and no resource attaches one."""
     own_private_address: str = ""
@@ -67,8 +67,13 @@ def machine_at(store: Store, address: str, *, private: bool = False) -> Record |
             return instance
     for reach in reaches():
         for found in store.list(reach.address, **{reach.address_ip: address}):
-            bound = store.list(reach.association, **{reach.association_address: found.id})
-            wanted = [str(each.get(reach.association_instance)) for each in bound]  # a number, where ids are
+            bound = [
+                each
+                for each in (store.list(reach.association) if reach.association else ())
+                if found.id in map(str, at(each.properties, reach.association_address))
+            ]
+            # A number, where ids are.
+            wanted = [str(one) for each in bound for one in at(each.properties, reach.association_instance)]
             wanted += [found.get("instance")]  # an AWS address may name its instance itself
             for instance in store.list(*instance_types()):
                 if instance.id in wanted:
@@ -128,7 +133,7 @@ def lets_in(store: Store, machine: Record, private_key: str) -> bool:
     ]
     own = [path for each in reaches() if each.instance == machine.type and (path := each.own_keys)]
     known += [
-        line.partition(":")[2]
+        line.partition(":")[2] or line
         for path in own
         for text in at(machine.properties, path)
         for line in str(text).splitlines()

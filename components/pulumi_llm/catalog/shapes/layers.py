@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
+from pulumi_llm.catalog.shapes.both_ways import sees_all
 from pulumi_llm.catalog.shapes.settings import Settings, UnknownShapeError
 
 Each = TypeVar("Each")
@@ -58,19 +59,6 @@ transformers 5.19.0, ``__post_init__`` of each class's configuration (read 2026-
 
 ENCODERS = frozenset({"bert", "roberta", "xlm-roberta"})
 """Classes that write no text: vllm 0.32.0 gives their layers no cache (EncoderOnlyAttentionSpec)."""
-
-BOTH_WAYS = {
-    "llama": "LlamaBidirectionalModel",
-    "qwen2": "",
-    "qwen3": "VoyageQwen3BidirectionalEmbedModel",
-    "mistral": "",
-    "deepseek_v3": "DeepseekV3BidirectionalModel",
-}
-"""Classes that are such too where ``is_causal`` is false, or as the class of vLLM's that sets it so.
-
-vllm 0.32.0: model_executor/models/llama.py, qwen2.py, qwen3.py and deepseek_v2.py, and config.py there (seen on its CPU
-build, 2026-11-30).
-"""
 
 SWITCHED = frozenset(
     {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "dots1", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"}
@@ -144,8 +132,8 @@ def mixers(settings: Settings, layers: int) -> list[str]:
         settings.pass_over(OF_STATES)
     if settings.kind.startswith("gemma4") and given:
         given[-1] = FULL  # transformers forces it
-    if _sees_all(settings):
-        given = [ENCODER] * layers
+    if settings.kind not in ENCODERS and sees_all(settings):
+        given = [ENCODER if each in (FULL, WINDOW, CHUNK) else each for each in given]
     if settings.kind == "nemotron_h" and settings.number("sliding_window"):
         # vllm 0.32.0, model_executor/models/nemotron_h.py: each layer of attention has it; transformers knows none.
         given = [WINDOW if each == FULL else each for each in given]
@@ -187,13 +175,6 @@ def _of_length(kinds: list[Each], layers: int, name: str) -> list[Each]:
     if len(kinds) < layers:
         raise UnknownShapeError(name, f"{len(kinds)} entries for {layers} layers")
     return kinds[:layers]
-
-
-def _sees_all(settings: Settings) -> bool:
-    """Whether each word sees those after it as well: nothing is kept."""
-    named = settings.value("architectures")
-    own = BOTH_WAYS.get(str(settings.kind))
-    return own is not None and (settings.value("is_causal") is False or (bool(own) and named == [own]))
 
 
 def _by_class(settings: Settings, layers: int) -> list[str]:

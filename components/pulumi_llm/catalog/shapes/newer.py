@@ -132,11 +132,11 @@ def kept_beside(settings: Settings, kinds: list[str], hidden: int) -> list[Cache
 
 
 def state_beside(settings: Settings, hidden: int) -> tuple[int, int]:
-    """Bytes that a request keeps in layers with a table of word groups, and the number of these layers."""
+    """Numbers that a request keeps in layers with a table of word groups, and how many these layers are."""
     if settings.kind != "qwen4_exp_text":
         return 0, 0
     count = len(settings.sequence(HASHED) or [])
     if not count:
         return 0, 0
     taps = (settings.needed("ple_conv_kernel_size") - 1) * settings.needed("ngram_size")
-    return count * taps * settings.needed("hc_count") * hidden * 2, count
+    return count * taps * settings.needed("hc_count") * hidden, count

@@ -124,11 +124,14 @@ class Settings:
 
     ``number``, ``flag`` and ``sequence`` look for the name, the class's other name for it, the spellings above and at
     last the class's default. With ``like`` that does not count: a class that is built like another has its own. What
-    the file gives under a structural name and nobody asked for is in ``unread``.
+    the file gives under a structural name and nobody asked for is in ``unread``. ``architecture`` is vLLM's class.
     """
 
-    def __init__(self, values: Mapping[str, object], kind: str | None, *, like: bool = False) -> None:
+    def __init__(
+        self, values: Mapping[str, object], kind: str | None, *, like: bool = False, architecture: str | None = None
+    ) -> None:
         self.values = values
+        self.architecture = architecture
         self.kind = kind or ""
         self.like = like
         self._class = classes().get(self.kind, {})
@@ -219,7 +222,8 @@ class Settings:
     def without(self, names: Iterable[str]) -> Settings:
         """The same settings but for these."""
         gone = set(names)
-        return Settings({name: value for name, value in self.values.items() if name not in gone}, self.kind)
+        left = {name: value for name, value in self.values.items() if name not in gone}
+        return Settings(left, self.kind, architecture=self.architecture)
 
     def pass_over(self, names: re.Pattern[str]) -> None:
         """Count what the file gives under such names as read: it is of parts that the model does not have."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.catalog.models import Cache
 from pulumi_llm.catalog.shapes import newer, parts, states
+from pulumi_llm.catalog.shapes.both_ways import sees_all
 from pulumi_llm.catalog.shapes.layers import BOTH, CHUNK, ENCODER, FULL, NOTHING, WINDOW, blocks, experts_at, mixers
 from pulumi_llm.catalog.shapes.settings import Settings
 from pulumi_llm.catalog.shapes.special import (
@@ -41,8 +42,9 @@ class Shape:
 
     ``pieces`` are its parameters once more, told apart by what a list of layers in a quantization block may name.
 
-    ``state_bytes`` is what one request keeps whatever its length, ``state_layers`` in how many layers. ``sparse`` says
-    that attention picks tokens by an index (DSA), for which few GPUs have kernels.
+    ``state_bytes`` is what one request keeps whatever its length, ``state_layers`` in how many layers; of it
+    ``recurrent`` numbers are kept in ``recurrent_bits``. ``sparse`` says that attention picks tokens by an index (DSA),
+    for which few GPUs have kernels.
     """
 
     layers: int
@@ -63,10 +65,14 @@ class Shape:
     kv_heads: int | None
     head_dim: int | None
     pieces: tuple[Piece, ...] = ()
+    recurrent: int = 0
+    recurrent_bits: int = 16
 
 
 def shape_of(settings: Settings, *, tied: bool) -> Shape:
     """The shape that the settings describe. Raises UnknownShapeError with the name of what is not understood."""
+    if settings.kind in ("deepseek_v4", "nemotron-nas"):
+        sees_all(settings)  # neither does, and a file that says so is not understood
     if settings.kind == "deepseek_v4":
         return _deepseek_v4(settings, tied=tied)
     if settings.kind == "nemotron-nas":
@@ -76,7 +82,8 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
     kinds = mixers(settings, layers)
     widths = parts.widths(settings)
     sparse_at = experts_at(settings, layers, kinds) if widths.experts else [False] * layers
-    routed, state, kept = 0, 0, 0
+    routed, convolved, recurrent = 0, 0, 0
+    keeping: list[str] = []
     pieces: list[Piece] = []
     shared_from = layers - (settings.number("num_kv_shared_layers") or 0)
     caches: dict[tuple[float, int, int | None], int] = {}
@@ -90,9 +97,10 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
                 key = (attention.bytes, attention.heads, attention.window)
                 caches[key] = caches.get(key, 0) + doubled
         if kind not in (FULL, WINDOW, CHUNK, ENCODER, NOTHING):
-            parameters, bytes_kept = states.stateful(settings, widths, "mamba2" if kind == BOTH else kind)
+            keeping.append("mamba2" if kind == BOTH else kind)
+            parameters, *numbers = states.stateful(settings, widths, keeping[-1])
             pieces.append(Piece(at=at, kind="kda" if kind == "kda" else "state", parameters=parameters))
-            state, kept = state + bytes_kept, kept + 1
+            convolved, recurrent = convolved + numbers[0], recurrent + numbers[1]
         more = newer.added(settings, widths.hidden, kind, at)
         if more:
             pieces.append(Piece(at=at, kind="shared", parameters=more))
@@ -117,6 +125,7 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
     ]
     rows += newer.kept_beside(settings, kinds, widths.hidden)
     tables, tabled = newer.state_beside(settings, widths.hidden)
+    bits = states.recurrent_bits(settings, set(keeping)) if recurrent else 16
     if settings.kind == "minimax_m3_vl_text":
         beside_index, kept_index = minimax_m3_index(settings, layers, widths.hidden)
         pieces.append(Piece(at=None, kind="attention", parameters=beside_index))
@@ -136,8 +145,10 @@ def shape_of(settings: Settings, *, tied: bool) -> Shape:
         embeddings=embeddings,
         intermediate=widths.intermediate,
         caches=tuple(rows),
-        state_bytes=state + tables,
-        state_layers=kept + tabled,
+        state_bytes=2 * (convolved + tables) + recurrent * bits // 8,
+        state_layers=len(keeping) + tabled,
+        recurrent=recurrent,
+        recurrent_bits=bits,
         sparse=index,
         expert_count=widths.experts,
         experts_per_token=settings.number("num_experts_per_tok") or 1 if widths.experts else 0,

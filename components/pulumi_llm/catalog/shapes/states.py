@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from pulumi_llm.catalog.shapes.parts import Widths
 from pulumi_llm.catalog.shapes.settings import Settings, is_size
+from pulumi_llm.catalog.state_types import kept_in
+
+Numbers = tuple[int, int, int]
+"""Parameters of a layer, and how many numbers it keeps for a request: of its convolutions, and recurrent ones."""
 
 
-def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
-    """Parameters of one layer that keeps a state, and the bytes of that state for one request."""
+def stateful(settings: Settings, of: Widths, kind: str) -> Numbers:
+    """What one layer that keeps a state has and keeps; a state that is kept like convolutions counts as one."""
     if kind == "delta":
         return _delta(settings, of)
     if kind == "kda":
@@ -24,25 +28,35 @@ def stateful(settings: Settings, of: Widths, kind: str) -> tuple[int, int]:
         for name in ("conv_dim", "conv_dim_out"):
             if settings.number(name) not in (None, of.hidden):
                 settings.refuse(name, settings.value(name))
-        return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1) * 2
+        return of.hidden * (4 * of.hidden + taps), of.hidden * (taps - 1), 0
     if kind == "lightning":
         width = of.heads * of.head_dim
-        size = 2 if settings.kind == "bailing_hybrid" else 4  # the model's own dtype, as vLLM says
-        return of.hidden * width * 5, of.heads * of.head_dim * of.head_dim * size
+        return of.hidden * width * 5, of.heads * of.head_dim * of.head_dim, 0
     return settings.refuse("layer_types", kind)
 
 
-def _state_size(settings: Settings) -> int:
-    """Bytes per number of the recurrent state: 4 unless the file names a shorter one.
+def recurrent_bits(settings: Settings, kinds: set[str]) -> int:
+    """In how many bits the recurrent states of such layers are kept, where no flag says otherwise.
 
-    vLLM keeps some states in 32 bit whatever is said (KDA, Nemotron-H, Qwen3.5) and others in the model's own 16 bit on
-    a GPU; 32 bit is the upper bound of these.
+    It is the class that decides, and some classes look into the file. Without a class the wider ones are counted.
     """
-    named = settings.value("mamba_ssm_cache_dtype") or settings.value("mamba_ssm_dtype")
-    return 2 if named in ("bfloat16", "float16") else 4
+    if not kinds.isdisjoint(kept_in()["always_32"]):
+        return 32
+    if settings.architecture is None:
+        return 32
+    for name, row in kept_in()["by_setting"].items():
+        if _stem(settings.architecture) in map(_stem, row["classes"]):
+            said = settings.value(name)
+            return 16 if said in ("bfloat16", "float16") else 32 if said == "float32" else int(row["default"])
+    return 16
 
 
-def _delta(settings: Settings, of: Widths) -> tuple[int, int]:
+def _stem(architecture: str) -> str:
+    """What a class is called whatever it is for: vLLM makes one that sorts texts of one that writes them."""
+    return architecture.removesuffix("ForSequenceClassification").removesuffix("ForCausalLM")
+
+
+def _delta(settings: Settings, of: Widths) -> Numbers:
     heads_k = settings.number("linear_num_key_heads") or of.heads
     heads_v = settings.number("linear_num_value_heads") or of.heads
     key = settings.number("linear_key_head_dim") or int(0.75 * of.hidden / heads_k)
@@ -51,10 +65,10 @@ def _delta(settings: Settings, of: Widths) -> tuple[int, int]:
     keys, values = heads_k * key, heads_v * value
     width = 2 * keys + values
     total = of.hidden * (2 * keys + 2 * values + 2 * heads_v) + width * taps + values * of.hidden
-    return total, width * (taps - 1) * 2 + heads_v * key * value * _state_size(settings)
+    return total, width * (taps - 1), heads_v * key * value
 
 
-def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
+def _kda(settings: Settings, of: Widths) -> Numbers:
     given = settings.mapping("linear_attn_config")
     heads, size = given.get("num_heads"), given.get("head_dim")
     taps = given.get("short_conv_kernel_size", settings.number("linear_conv_kernel_dim"))
@@ -70,10 +84,10 @@ def _kda(settings: Settings, of: Widths) -> tuple[int, int]:
         total += 2 * of.hidden * width - 2 * of.hidden * size - 2 * size * width
     if given.get("use_full_rank_gate") is True:  # Kimi K3: one matrix in place of two of low rank
         total += of.hidden * width - of.hidden * size - size * width
-    return total, 3 * width * (taps - 1) * 2 + heads * size * size * 4
+    return total, 3 * width * (taps - 1), heads * size * size
 
 
-def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
+def _mamba(settings: Settings, of: Widths) -> Numbers:
     expand = settings.number("mamba_expand") or settings.number("expand") or 2
     inner = settings.number("intermediate_size") if settings.kind in ("mamba", "falcon_mamba") else None
     inner = inner or expand * of.hidden
@@ -82,10 +96,10 @@ def _mamba(settings: Settings, of: Widths) -> tuple[int, int]:
     rank = settings.value("mamba_dt_rank") or settings.value("time_step_rank")
     rank = rank if is_size(rank) else -(-of.hidden // 16)  # "auto"
     total = of.hidden * 2 * inner + inner * (taps + rank + 2 * state + rank + state + 2) + inner * of.hidden
-    return total, inner * (taps - 1) * 2 + inner * state * _state_size(settings)
+    return total, inner * (taps - 1), inner * state
 
 
-def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
+def _mamba2(settings: Settings, of: Widths) -> Numbers:
     heads = _first(settings, "mamba_num_heads", "mamba_n_heads", "n_mamba_heads", "num_heads")
     expand = settings.number("mamba_expand") or settings.number("expand") or 2
     inner = settings.number("mamba_d_ssm") or expand * of.hidden
@@ -97,7 +111,7 @@ def _mamba2(settings: Settings, of: Widths) -> tuple[int, int]:
     inner = settings.number("mamba_d_ssm") or heads * size
     width = inner + 2 * groups * state
     total = of.hidden * (inner + width + heads) + width * taps + inner * of.hidden
-    return total, width * (taps - 1) * 2 + inner * state * _state_size(settings)
+    return total, width * (taps - 1), inner * state
 
 
 def _first(settings: Settings, *names: str) -> int:

@@ -16,8 +16,10 @@ import pulumi_alicloud as alicloud
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.aliyun import starts, subnets, ways_out
+from pulumi_llm.clouds.aliyun.near import group as near
 from pulumi_llm.clouds.aliyun.peers import group
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.own_role import OwnRole
 from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ class Aliyun(FromParts):
     name = "aliyun"
     package = "alicloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
+    let_start = staticmethod(starts.let_start)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a RAM role."""
@@ -203,6 +207,7 @@ class Aliyun(FromParts):
             availability_zone=request.zone,
             vswitch_id=request.subnet_id,
             security_groups=[*request.groups, request.firewall_id],
+            deployment_set_id=request.near,
             key_name=request.key_id,
             # Root does not log in: the key is given to ecs-user.
             image_options=alicloud.ecs.InstanceImageOptionsArgs(
@@ -285,7 +290,7 @@ class Aliyun(FromParts):
             opts=scope.options(delete_before_replace=True),
         )
 
-    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope, about: str = support.ROLE_ABOUT) -> OwnRole:
         """A RAM role that ECS instances may take on."""
         trust = {
             "Version": "1",
@@ -297,36 +302,16 @@ class Aliyun(FromParts):
             name,
             role_name=support.role_name(name, scope),
             assume_role_policy_document=json.dumps(trust, sort_keys=True),
-            description=support.ROLE_ABOUT,
+            description=about,
             tags=dict(tags),
             opts=scope.options(),
         )
-        return StopRole(id=role.id, name=role.id)
+        return OwnRole(id=role.id, name=role.id)
 
-    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
-        """A policy for this one instance, and the role attached to it (`role_name` of the instance is deprecated)."""
-        policy = alicloud.ram.Policy(
-            f"{name}-policy",
-            policy_name=support.role_name(name, scope),
-            policy_document=machine.id.apply(lambda instance: stop_policy(scope.region, instance)),
-            description=support.ROLE_ABOUT,
-            # An old version of the policy, left over from a machine before, would be in the way of its end.
-            force=True,
-            # Each machine that takes the place of another makes one more version. RAM keeps five, and refuses a sixth
-            # unless it is told to let the oldest go (CreatePolicyVersion, RotateStrategy; read 2026-11-29).
-            rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
-            opts=scope.options(),
-        )
-        granted = alicloud.ram.RolePolicyAttachment(
-            f"{name}-grant", role_name=role.name, policy_name=policy.id, policy_type="Custom", opts=scope.options()
-        )
-        return alicloud.ecs.RamRoleAttachment(
-            f"{name}-attachment",
-            instance_id=machine.id,
-            ram_role_name=role.name,
-            # An instance has one role at a time.
-            opts=scope.options(depends_on=[granted], delete_before_replace=True),
-        )
+    def allow_stop(self, name: str, role: OwnRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+        """A policy for this one instance, and the role attached to it."""
+        document = machine.id.apply(lambda instance: stop_policy(scope.region, instance))
+        return starts.grant(name, role, document, support.ROLE_ABOUT, machine.id, scope)
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """An ESSD that outlives the machine. Destroying it leaves no snapshot but those of a schedule."""

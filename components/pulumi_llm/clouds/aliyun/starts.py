@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_alicloud as alicloud
 
 from pulumi_llm.clouds import functions, support
@@ -19,7 +20,8 @@ from pulumi_llm.clouds import functions, support
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import MachineHandle, Scope
+    from pulumi_llm.clouds.base import BareHost, MachineHandle, Scope
+    from pulumi_llm.clouds.own_role import OwnRole
     from pulumi_llm.clouds.plans import StartPlan
 
 NAME_LIMIT = 64
@@ -29,14 +31,49 @@ RUNTIME = "python3.10"
 """The newest whose context lends credentials: 3.12 has another one (help.aliyun.com, Context, read 2026-11-29)."""
 
 
-def policy(region: str, instance: str) -> str:
-    """What lets a role start one instance, and nothing else."""
+def policy(region: str, *instances: str) -> str:
+    """What lets a role start these instances, and nothing else."""
     statement = {
         "Effect": "Allow",
         "Action": ["ecs:StartInstance"],
-        "Resource": [f"acs:ecs:{region}:*:instance/{instance}"],
+        "Resource": [f"acs:ecs:{region}:*:instance/{each}" for each in instances],
     }
     return json.dumps({"Version": "1", "Statement": [statement]}, sort_keys=True)
+
+
+def let_start(name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+    """A policy for these instances, and the role attached to the first one."""
+    assert front.role is not None  # noqa: S101 - it was ordered with one
+    document = pulumi.Output.all(*(each.id for each in others)).apply(lambda ids: policy(scope.region, *ids))
+    return grant(name, front.role, document, support.STARTS_ABOUT, front.id, scope)
+
+
+def grant(
+    name: str, role: OwnRole, document: pulumi.Output[str], about: str, machine: pulumi.Output[str], scope: Scope
+) -> alicloud.ecs.RamRoleAttachment:
+    """A policy of the role's own, and the role attached to a machine (`role_name` of the instance is deprecated)."""
+    allowed = alicloud.ram.Policy(
+        f"{name}-policy",
+        policy_name=support.role_name(name, scope),
+        policy_document=document,
+        description=about,
+        # An old version of the policy, left over from a machine before, would be in the way of its end.
+        force=True,
+        # Each machine that takes the place of another makes one more version. RAM keeps five, and refuses a sixth
+        # unless it is told to let the oldest go (CreatePolicyVersion, RotateStrategy; read 2026-11-29).
+        rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
+        opts=scope.options(),
+    )
+    granted = alicloud.ram.RolePolicyAttachment(
+        f"{name}-grant", role_name=role.name, policy_name=allowed.id, policy_type="Custom", opts=scope.options()
+    )
+    return alicloud.ecs.RamRoleAttachment(
+        f"{name}-attachment",
+        instance_id=machine,
+        ram_role_name=role.name,
+        # An instance has one role at a time.
+        opts=scope.options(depends_on=[granted], delete_before_replace=True),
+    )
 
 
 def trust() -> str:
@@ -67,7 +104,7 @@ def start_machine(
         policy_name=support.role_name(name, scope),
         policy_document=machine.id.apply(lambda instance: policy(scope.region, instance)),
         description=functions.ROLE_ABOUT,
-        # As with the role that stops the machine: see the adapter.
+        # As with the role of a machine: see `grant`.
         force=True,
         rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
         opts=scope.options(),

@@ -14,14 +14,25 @@ import pulumi_aws as aws
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
 from pulumi_llm.clouds.aws import copies, starts, subnets, ways_out
+from pulumi_llm.clouds.aws.near import group as near
 from pulumi_llm.clouds.aws.peers import group
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.own_role import OwnRole
 from pulumi_llm.clouds.parts import FromParts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import Cloud, DiskRequest, MachineRequest, NetworkRequest, RecordRequest, Rule, Scope
+    from pulumi_llm.clouds.base import (
+        BareHost,
+        Cloud,
+        DiskRequest,
+        MachineRequest,
+        NetworkRequest,
+        RecordRequest,
+        Rule,
+        Scope,
+    )
     from pulumi_llm.clouds.plans import SnapshotPlan, StartPlan, WayOut
 
 ANYWHERE = "0.0.0.0/0"
@@ -46,6 +57,7 @@ class Aws(FromParts):
     name = "aws"
     package = "aws"
     peers = staticmethod(group)
+    near = staticmethod(near)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a role."""
@@ -163,6 +175,7 @@ class Aws(FromParts):
             availability_zone=request.zone,
             subnet_id=request.subnet_id,
             vpc_security_group_ids=[*request.groups, request.firewall_id],
+            placement_group=request.near,
             key_name=request.key_id,
             # Attaching an Elastic IP turns this to true, and true cannot become false without a new machine.
             associate_public_ip_address=True,
@@ -236,23 +249,23 @@ class Aws(FromParts):
             opts=scope.options(delete_before_replace=True),
         )
 
-    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope, about: str = support.ROLE_ABOUT) -> OwnRole:
         """An IAM role that EC2 instances may take on, and the instance profile by which they do."""
         called = support.role_name(name, scope)
         role = aws.iam.Role(
             name,
             name=called,
             assume_role_policy=copies.trust("ec2.amazonaws.com"),
-            description=support.ROLE_ABOUT,
+            description=about,
             tags=dict(tags),
             opts=scope.options(),
         )
         profile = aws.iam.InstanceProfile(
             f"{name}-profile", name=called, role=role.name, tags=dict(tags), opts=scope.options()
         )
-        return StopRole(id=role.name, name=role.name, at_launch=profile.name)
+        return OwnRole(id=role.name, name=role.name, at_launch=profile.name)
 
-    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+    def allow_stop(self, name: str, role: OwnRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance; it has the role since its launch."""
         assert isinstance(machine.resource, aws.ec2.Instance)  # noqa: S101 - `machine` made it
         return aws.iam.RolePolicy(
@@ -260,6 +273,18 @@ class Aws(FromParts):
             name="stop-itself",
             role=role.id,
             policy=machine.resource.arn.apply(stop_policy),
+            opts=scope.options(),
+        )
+
+    def let_start(self, name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+        """A policy for these instances; the first one has the role since its launch."""
+        assert front.role is not None  # noqa: S101 - it was ordered with one
+        arns = [each.machine.resource.arn for each in others if each.machine is not None]  # type: ignore[attr-defined]
+        return aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="start-others",
+            role=front.role.id,
+            policy=pulumi.Output.all(*arns).apply(lambda known: starts.policy(*known)),
             opts=scope.options(),
         )
 

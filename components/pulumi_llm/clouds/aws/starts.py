@@ -34,9 +34,9 @@ def trust(machine: str | None) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 
-def policy(machine: str) -> str:
-    """What lets a role start one instance (its ARN), and nothing else."""
-    statement = {"Effect": "Allow", "Action": ["ec2:StartInstances"], "Resource": [machine]}
+def policy(*machines: str) -> str:
+    """What lets a role start these instances (their ARNs), and nothing else."""
+    statement = {"Effect": "Allow", "Action": ["ec2:StartInstances"], "Resource": [*machines]}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, sort_keys=True)
 
 

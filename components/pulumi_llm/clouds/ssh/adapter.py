@@ -19,6 +19,8 @@ from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight import capabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulumi_llm.clouds.base import (
         Cloud,
         ExistingHost,
@@ -72,6 +74,10 @@ class Ssh:
     def record(self, name: str, request: RecordRequest, scope: Scope) -> pulumi.Resource:
         """None is kept: Refusal ``cloud.cannot``."""
         raise _cannot(Capability.DNS)
+
+    def let_start(self, name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+        """Nobody starts a machine that exists: Refusal ``cloud.cannot``."""
+        raise _cannot(Capability.WAKES)
 
     def provision(self, order: HostOrder, scope: Scope) -> BareHost:
         """Look at the machine, and put on it what user data would."""

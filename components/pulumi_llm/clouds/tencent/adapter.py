@@ -17,10 +17,12 @@ import tencentcloud_iac_pulumi as tencentcloud
 
 from pulumi_llm import catalog
 from pulumi_llm.clouds import lookups, support
-from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle, StopRole
+from pulumi_llm.clouds.base import AddressHandle, DiskHandle, MachineHandle, NetworkHandle
+from pulumi_llm.clouds.own_role import OwnRole
 from pulumi_llm.clouds.parts import FromParts
 from pulumi_llm.clouds.tencent import starts, subnets, ways_out
 from pulumi_llm.clouds.tencent.bids import highest_bid
+from pulumi_llm.clouds.tencent.near import group as near
 from pulumi_llm.clouds.tencent.peers import group
 
 if TYPE_CHECKING:
@@ -66,7 +68,9 @@ class Tencent(FromParts):
     name = "tencent"
     package = "tencentcloud"
     peers = staticmethod(group)
+    near = staticmethod(near)
     start_machine = staticmethod(starts.start_machine)
+    let_start = staticmethod(starts.let_start)
 
     def provider(self, name: str, region: str, parent: pulumi.Resource) -> pulumi.ProviderResource:
         """A provider for one region; credentials come from the environment, a profile or a CAM role."""
@@ -229,6 +233,7 @@ class Tencent(FromParts):
             vpc_id=request.vpc_id,
             subnet_id=request.subnet_id,
             orderly_security_groups=[*request.groups, request.firewall_id],
+            hpc_cluster_id=request.near,
             # Another key may reinstall the system (SDK 0.2.3), so it is taken at launch only.
             key_ids=[request.key_id],
             cam_role_name=request.role,
@@ -307,7 +312,7 @@ class Tencent(FromParts):
             opts=scope.options(delete_before_replace=True),
         )
 
-    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope) -> StopRole:
+    def stop_role(self, name: str, tags: Mapping[str, str], scope: Scope, about: str = support.ROLE_ABOUT) -> OwnRole:
         """A CAM role that CVM instances may take on. Its name is what a machine is given."""
         trust = {
             "version": "2.0",
@@ -319,25 +324,17 @@ class Tencent(FromParts):
             name,
             name=support.role_name(name, scope),
             document=json.dumps(trust, sort_keys=True),
-            description=support.ROLE_ABOUT,
+            description=about,
             console_login=False,
             tags=dict(tags),
             opts=scope.options(),
         )
-        return StopRole(id=role.id, name=role.name, at_launch=role.name)
+        return OwnRole(id=role.id, name=role.name, at_launch=role.name)
 
-    def allow_stop(self, name: str, role: StopRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
+    def allow_stop(self, name: str, role: OwnRole, machine: MachineHandle, scope: Scope) -> pulumi.Resource:
         """A policy for this one instance; it has the role since its launch."""
-        policy = tencentcloud.cam.Policy(
-            f"{name}-policy",
-            name=support.role_name(name, scope),
-            document=machine.id.apply(lambda instance: stop_policy(scope.region, instance)),
-            description=support.ROLE_ABOUT,
-            opts=scope.options(),
-        )
-        return tencentcloud.cam.RolePolicyAttachment(
-            f"{name}-grant", role_id=role.id, policy_id=policy.id, opts=scope.options()
-        )
+        document = machine.id.apply(lambda instance: stop_policy(scope.region, instance))
+        return starts.grant(name, role, document, support.ROLE_ABOUT, scope)
 
     def disk(self, name: str, request: DiskRequest, scope: Scope) -> DiskHandle:
         """A cloud disk that outlives the machine, encrypted with the account's default key."""

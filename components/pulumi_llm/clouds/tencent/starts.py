@@ -20,7 +20,8 @@ from pulumi_llm.clouds import functions, support
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_llm.clouds.base import MachineHandle, Scope
+    from pulumi_llm.clouds.base import BareHost, MachineHandle, Scope
+    from pulumi_llm.clouds.own_role import OwnRole
     from pulumi_llm.clouds.plans import StartPlan
 
 NAME_LIMIT = 60
@@ -28,11 +29,34 @@ ENDPOINT = "cvm.tencentcloudapi.com"
 RUNTIME = "Python3.10"
 
 
-def policy(region: str, instance: str) -> str:
-    """What lets a role start one instance, and nothing else. An empty owner is the account of whoever makes it."""
-    resource = f"qcs::cvm:{region}::instance/{instance}"
-    statement = {"effect": "allow", "action": ["cvm:StartInstances"], "resource": [resource]}
+def policy(region: str, *instances: str) -> str:
+    """What lets a role start these instances, and nothing else. An empty owner is the account of whoever makes it."""
+    resources = [f"qcs::cvm:{region}::instance/{each}" for each in instances]
+    statement = {"effect": "allow", "action": ["cvm:StartInstances"], "resource": resources}
     return json.dumps({"version": "2.0", "statement": [statement]}, sort_keys=True)
+
+
+def let_start(name: str, front: BareHost, others: Sequence[BareHost], scope: Scope) -> pulumi.Resource:
+    """A policy for these instances; the first one has the role since its launch."""
+    assert front.role is not None  # noqa: S101 - it was ordered with one
+    document = pulumi.Output.all(*(each.id for each in others)).apply(lambda ids: policy(scope.region, *ids))
+    return grant(name, front.role, document, support.STARTS_ABOUT, scope)
+
+
+def grant(
+    name: str, role: OwnRole, document: pulumi.Output[str], about: str, scope: Scope
+) -> tencentcloud.cam.RolePolicyAttachment:
+    """A policy of the role's own."""
+    allowed = tencentcloud.cam.Policy(
+        f"{name}-policy",
+        name=support.role_name(name, scope),
+        document=document,
+        description=about,
+        opts=scope.options(),
+    )
+    return tencentcloud.cam.RolePolicyAttachment(
+        f"{name}-grant", role_id=role.id, policy_id=allowed.id, opts=scope.options()
+    )
 
 
 def trust() -> str:

@@ -227,11 +227,5 @@ class Vultr(FromParts):
         )
         return DiskHandle(resource=volume, id=volume.id)
 
-    def attach_disk(
-        self, name: str, disk_id: pulumi.Input[str], machine: MachineHandle, scope: Scope
-    ) -> pulumi.Resource:
-        """Nothing: a volume names its instance itself. It is never asked here."""
-        raise NotImplementedError
-
 
 ADAPTER: Cloud = Vultr()

@@ -1,0 +1,130 @@
+"""KubeRay's operator and KEDA in a cluster that is made: when, by which charts, in which order, with what values."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_llm._cluster import operators
+from pulumi_llm._plan.model import Plan, PlannedResource
+from tests.cluster.fleets import FOLLOWING, WIDE, named, planned, policies_of, spec_of
+from tests.cluster.managed import fleet
+
+CHARTS = {
+    "kuberay-operator": os.environ.get("PULUMI_LLM_KUBERAY_CHART"),
+    "keda": os.environ.get("PULUMI_LLM_KEDA_CHART"),
+}
+RELEASE = "kubernetes:helm.sh/v3:Release"
+WANTS: dict[str, dict[str, Any]] = {
+    "keda": {"models": FOLLOWING["models"]},
+    "kuberay-operator": {
+        "engine": "kuberay",
+        "models": {"large": {"model": "Qwen/Qwen2.5-7B-Instruct", "gpus": 1, "nodes": 2}},
+    },
+}
+REPOSITORIES = {
+    "keda": "https://kedacore.github.io/charts",
+    "kuberay-operator": "https://ray-project.github.io/kuberay-helm",
+}
+
+
+def asked(called: str, **managed: Any) -> dict[str, Any]:
+    return {**fleet("aws", **managed), **WANTS[called]}
+
+
+def charts(plan: Plan) -> dict[str, PlannedResource]:
+    return {each.inputs["chart"]: each for each in plan.of_type(RELEASE)}
+
+
+@pytest.mark.parametrize("called", WANTS)
+def test_what_a_fleet_needs_is_installed_by_its_makers_chart(called: str) -> None:
+    release = charts(planned(asked(called)))[called].inputs
+    assert release["repositoryOpts"]["repo"] == REPOSITORIES[called]
+    assert release["version"] in (operators.KUBERAY_VERSION, operators.KEDA_VERSION)
+    (space,) = [each for each in planned(asked(called)).resources if each.name == f"x-{called}-namespace"]
+    assert space.inputs["metadata"]["name"] == release["namespace"]
+    assert space.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert release["values"]["nodeSelector"] == {"pulumi-llm/pool": "system"}
+    # The policies let in whoever is in that namespace, and nobody else.
+    assert release["namespace"] in json.dumps(policies_of(planned(asked(called))))
+
+
+@pytest.mark.parametrize("called", WANTS)
+def test_it_comes_before_what_it_looks_after_and_goes_after_it(called: str) -> None:
+    plan = planned(asked(called))
+    by_urn, left, found = plan.by_urn(), [named(plan, "x-engines")], set()
+    while left:
+        for urn in left.pop().dependencies:
+            if urn in by_urn and urn not in found:
+                found.add(urn)
+                left.append(by_urn[urn])
+    assert charts(plan)[called].urn in found
+
+
+@pytest.mark.parametrize("called", WANTS)
+def test_its_rights_are_in_the_fleets_namespace_which_is_there_before_it(called: str) -> None:
+    plan = planned(asked(called))
+    release = charts(plan)[called]
+    values = release.inputs["values"]
+    assert values["watchNamespace"] == ("llm" if called == "keda" else ["llm"])
+    assert called == "keda" or values["singleNamespaceInstall"] is True
+    assert named(plan, "x-namespace").urn in release.dependencies
+
+
+def test_only_what_is_needed_is_installed_and_nothing_where_the_owner_does_it_or_the_cluster_is_there() -> None:
+    assert not {*charts(planned(fleet("aws")))} & {*WANTS}
+    assert {*charts(planned(asked("keda")))} & {*WANTS} == {"keda"}
+    assert {*charts(planned(asked("kuberay-operator")))} & {*WANTS} == {"kuberay-operator"}
+    for called in WANTS:
+        assert not {*charts(planned(asked(called, operators=False)))} & {*WANTS}
+    for there in (FOLLOWING, WIDE):
+        assert not {*charts(planned(there))} & {*WANTS}
+
+
+@pytest.mark.parametrize("called", WANTS)
+def test_every_image_has_a_version_and_comes_from_the_registry_that_is_named(called: str) -> None:
+    (plain,) = operators.releases(spec_of(asked(called)))
+    (mirrored,) = operators.releases(spec_of({**asked(called), "registry": "registry.example.com/mirror"}))
+    image = mirrored.values["image"]
+    if called == "keda":
+        assert mirrored.values["global"]["image"]["registry"] == "registry.example.com/mirror"
+        assert {image[each]["tag"] for each in ("keda", "metricsApiServer", "webhooks")} == {operators.KEDA_VERSION}
+        assert "global" not in plain.values
+        assert plain.values["watchNamespace"] == "llm"
+    else:
+        assert image["repository"] == "registry.example.com/mirror/kuberay/operator"
+        assert plain.values["image"]["repository"] == "quay.io/kuberay/operator"
+        assert image["tag"] == f"v{operators.KUBERAY_VERSION}"
+
+
+def paths_of(made: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(made, dict) and made:
+        for key, value in made.items():
+            yield from paths_of(value, (*path, key))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("called", WANTS)
+def test_every_key_is_one_that_the_chart_knows(called: str) -> None:
+    import yaml
+
+    if CHARTS[called] is None:
+        pytest.skip("PULUMI_LLM_KUBERAY_CHART or PULUMI_LLM_KEDA_CHART names no folder of the chart, unpacked")
+    folder = Path(str(CHARTS[called]))
+    (release,) = operators.releases(spec_of({**asked(called), "registry": "registry.example.com/mirror"}))
+    assert yaml.safe_load((folder / "Chart.yaml").read_text())["version"] == release.version
+    known = yaml.safe_load((folder / "values.yaml").read_text())
+    for path in paths_of(release.values):
+        here: Any = known
+        for key in path[:1] if path[0] in ("nodeSelector", "resources", "podSecurityContext") else path:
+            if (called, key) == ("kuberay-operator", "watchNamespace"):
+                assert "\n# watchNamespace:\n" in (folder / "values.yaml").read_text()
+                break
+            assert key in here, path
+            here = here[key]

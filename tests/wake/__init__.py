@@ -1,0 +1,1 @@
+"""Further machines that the first one starts for a request."""
