@@ -23,10 +23,11 @@ import time
 import types
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import mixed_caches
 import mixed_shapes
@@ -98,6 +99,10 @@ def made(config: dict[str, Any]) -> dict[str, Any]:
     from vllm.platforms import current_platform
 
     torch.set_default_dtype(torch.bfloat16)  # as the loader does while it builds
+    torch.cuda._lazy_init = lambda: None  # kernels that look at a card find none: nothing is computed
+    torch.cuda.current_device = lambda: 0
+    torch.cuda.get_device_capability = lambda *_: (9, 0)
+    torch.cuda.get_device_properties = torch.cuda.Stream = torch.cuda.Event = MagicMock
     wanted = arg_utils.EngineArgs.create_model_config
 
     def allowed(arguments: Any) -> Any:
@@ -170,6 +175,9 @@ def drawn(seed: int, seconds: float) -> Iterator[dict[str, Any]]:
         way = chance.choice(sorted(BLOCKS))
         block = json.loads(json.dumps(BLOCKS[way]))
         shape = mixed_shapes.mixed(config, {}, chance)
+        heads, shared = (mixed_shapes.text_of(shape).get(f"num_{each}_heads") for each in ("attention", "key_value"))
+        if heads and shared and heads % shared:
+            continue  # no model
         layers = int(mixed_shapes.text_of(shape).get("num_hidden_layers") or 4)
         if "group_size" in block and block["quant_method"] != "modelopt":
             block["group_size"] = chance.choice([32, 64, 128])
@@ -177,7 +185,7 @@ def drawn(seed: int, seconds: float) -> Iterator[dict[str, Any]]:
             if key in block and chance.random() < 0.6:
                 at = chance.sample(range(layers), chance.randint(1, layers))
                 part = chance.choice(["self_attn", "mlp"])
-                names = {"self_attn": "qkvo", "mlp": ("gate", "up", "down")}[part]
+                names = NAMES.get(config["architectures"][0], NAMES[""])[part]
                 left = [f"model.layers.{each}.{part}.{name}_proj" for each in at for name in names]
                 block[key] = [*(each for each in block[key] if "layers" not in each), *left]
         yield row(f"{way}, drawn", of, {**shape, "quantization_config": block})
@@ -186,10 +194,16 @@ def drawn(seed: int, seconds: float) -> Iterator[dict[str, Any]]:
 CLASSES = {
     *("LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM", "MistralForCausalLM", "Qwen3MoeForCausalLM"),
     *("MixtralForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM", "GraniteForCausalLM"),
-    *("DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4ForCausalLM", "Glm4MoeForCausalLM", "OlmoeForCausalLM"),
+    *("Glm4ForCausalLM", "Glm4MoeForCausalLM", "OlmoeForCausalLM"),
     *("Olmo2ForCausalLM", "Qwen3NextForCausalLM", "Qwen2MoeForCausalLM", "Ernie4_5_MoeForCausalLM"),
 }
-"""Those that ways are drawn for."""
+"""Those that ways are drawn for. A latent cache (DeepSeek) asks for a back end of cards, and is not made."""
+
+NAMES: dict[str, dict[str, Sequence[str]]] = {
+    "": {"self_attn": "qkvo", "mlp": ("gate", "up", "down")},
+    "Phi3ForCausalLM": {"self_attn": ("qkv", "o"), "mlp": ("gate_up", "down")},
+}
+"""What the layers of a class are called in its checkpoints, where it is not as usual."""
 
 
 def write() -> None:

@@ -13,7 +13,7 @@ from pulumi_llm.catalog.config_file import Reader, read, shown
 from pulumi_llm.catalog.config_parts import check_layer_types, experts_of, heads_of, latent_attention
 from pulumi_llm.catalog.context import KEYS as CONTEXT_KEYS
 from pulumi_llm.catalog.context import OWN_LENGTHS, context_of, served_of
-from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, TEXT_DEFAULTS, TIED
+from pulumi_llm.catalog.kin import BY_ARCHITECTURE, LIKE, OF_PARTS, OWN_HEADS, TEXT_DEFAULTS, TIED
 from pulumi_llm.catalog.layer_lists import UnclearListError
 from pulumi_llm.catalog.models import GIB, Model, Moe
 from pulumi_llm.catalog.older_files import as_read
@@ -287,11 +287,12 @@ def _shaped(
     if kind is not None and bits is None:
         raise UnknownShapeError("expert_dtype", kind)
     pictures = other_parameters(outer, shape.hidden) if row.other_parts else None
+    own_head = shape.embeddings if tied and row.architecture in OWN_HEADS else 0
     return replace(
         row,
         other_parts=row.other_parts and pictures is None,
         other_parameters_b=None if pictures is None else pictures / 1e9,
-        weights_gib=None if weighed else _by_lists(shape, how, beside=2 * (pictures or 0)),
+        weights_gib=None if weighed else _by_lists(shape, how, settings.kind, beside=2 * ((pictures or 0) + own_head)),
         parameters_b=shape.parameters / 1e9,
         layers=shape.layers,
         attention_layers=_attending(shape),
@@ -317,12 +318,12 @@ def _heads_ahead(settings: Settings) -> int | None:
     return next((number for number in found if number is not None), None)
 
 
-def _by_lists(shape: Shape, how: Stored, *, beside: int) -> float | None:
+def _by_lists(shape: Shape, how: Stored, kind: str, *, beside: int) -> float | None:
     """GiB of the weights where layers are stored by lists, with bytes of other parts; None: one size holds for all."""
     if how.lists is None:
         return None
     try:
-        return (how.lists.bytes_of(shape.pieces) + beside) / GIB
+        return (how.lists.bytes_of(shape.pieces, kind) + beside) / GIB
     except UnclearListError as unclear:
         raise UnknownShapeError("quantization_config", unclear.entry) from unclear
 

@@ -52,6 +52,21 @@ LIKE: Mapping[str, str] = {
 By vllm 0.32.0's own implementation of each (model_executor/models, read 2026-11-28); no oracle builds these.
 """
 
+OWN_HEADS = frozenset(
+    {
+        *("AXK1ForCausalLM", "AfmoeForCausalLM", "BailingMoeV2_5ForCausalLM", "BailingMoeV3ForCausalLM"),
+        *("DeepseekForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "DeepseekV32ForCausalLM"),
+        *("DeepseekV4ForCausalLM", "Glm4MoeForCausalLM", "Glm4MoeLiteForCausalLM", "GlmMoeDsaForCausalLM"),
+        *("GptOssForCausalLM", "JambaForCausalLM", "LongcatFlashForCausalLM", "MiniMaxM2ForCausalLM"),
+        *("NemotronHForCausalLM", "OlmoeForCausalLM", "Qwen3NextForCausalLM"),
+    }
+)
+"""Classes that have an output head of their own, whatever the file says of tied words.
+
+vllm 0.32.0, model_executor/models: none of these reads ``tie_word_embeddings`` (read 2026-11-29; DeepSeek V3 and
+gpt-oss were built on its CPU).
+"""
+
 OF_PARTS: Mapping[str, Mapping[str, str]] = {
     "deepseek_vl_v2": {"language_config": "deepseek_v2"},
     "step3_vl": {"text_config": "step3_text"},

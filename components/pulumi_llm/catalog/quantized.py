@@ -56,6 +56,8 @@ BYTES: Mapping[tuple[str, int], float] = {
     ("mxfp4", 4): 0.5 + 1 / 32,
     ("nvfp4", 4): 0.5 + 1 / 16,
     ("compressed-tensors", 8): 1.005,
+    ("quark", 8): FP8,
+    ("quark", 4): 0.5 + 1 / 32,
 }
 """Bytes of a quantized parameter with its scales, by how the method lays them out; whole models are in vllm.json."""
 

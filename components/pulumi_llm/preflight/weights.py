@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
+from pulumi_llm.catalog.kin import OWN_HEADS
 from pulumi_llm.catalog.models import GIB, Model
 from pulumi_llm.preflight.engine import Engine, engine
 
 EXPERT_BYTES = {4: 0.5313, 8: 1.005, 16: 2.0}
 """Bytes per parameter of experts that are stored otherwise than the rest, with scales (data/vllm.json: mxfp4, fp8)."""
-
-OWN_HEADS = frozenset(
-    {
-        *("AXK1ForCausalLM", "AfmoeForCausalLM", "BailingMoeV2_5ForCausalLM", "BailingMoeV3ForCausalLM"),
-        *("DeepseekForCausalLM", "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "DeepseekV32ForCausalLM"),
-        *("DeepseekV4ForCausalLM", "Glm4MoeForCausalLM", "Glm4MoeLiteForCausalLM", "GlmMoeDsaForCausalLM"),
-        *("GptOssForCausalLM", "JambaForCausalLM", "LongcatFlashForCausalLM", "MiniMaxM2ForCausalLM"),
-        *("NemotronHForCausalLM", "OlmoeForCausalLM", "Qwen3NextForCausalLM"),
-    }
-)
-"""Classes that have an output head of their own, whatever the file says of tied words.
-
-vllm 0.32.0, model_executor/models: none of these reads ``tie_word_embeddings`` (read 2026-11-29; DeepSeek V3 and
-gpt-oss were built on its CPU).
-"""
 
 
 def weights_gib(

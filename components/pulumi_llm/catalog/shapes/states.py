@@ -47,7 +47,7 @@ def recurrent_bits(settings: Settings, kinds: set[str]) -> int:
     for name, row in kept_in()["by_setting"].items():
         if _stem(settings.architecture) in map(_stem, row["classes"]):
             said = settings.value(name)
-            return 16 if said in ("bfloat16", "float16") else 32 if said == "float32" else int(row["default"])
+            return 32 if said == "float32" else int(row["default"]) if said is None else 16
     return 16
 
 
