@@ -109,8 +109,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "models": {"chat": {"model": "x y"}, "more": {"model": "a/b", "scaling": {"leest": 0.0}}},
             "nodes": {"count": 1.0},
             "allowedCidr": ["x"],
+            "vectors": {"engine": "qdrant", "diskGb": 40.0},
         },
         {
+            "vectors.engine": "[fleet.store-without-chart] ",
+            "vectors.diskGb": "[spec.unknown-key] ",
             "models.chat.model": "[spec.bad-model-id] ",
             "models.more.scaling.leest": "[spec.unknown-key] ",
             "models.more.scaling.most": "[spec.missing-key] ",
@@ -318,6 +321,7 @@ GOOD: dict[str, dict[str, Any]] = {
             }
         },
         "kedaNamespace": "keda",
+        "vectors": {"memoryGib": 8.0, "diskGib": 100.0},
         "nodes": {"count": 2.0, "cloud": "aliyun", "region": "cn-hangzhou", "instanceType": "ecs.gn7i-c8g1.2xlarge"},
         "allowedNamespaces": ["apps"],
         "keys": {"web-1": {"requestsPerMinute": 30.0}},

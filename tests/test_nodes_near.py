@@ -17,7 +17,7 @@ from pulumi_llm.preflight.request import FitRequest
 
 from .test_nodes import MACHINES, needs, plan_of, server
 
-HERE = {
+HERE: dict[str, dict[str, Any]] = {
     "aws": {"nodes_near": True},
     "aliyun": {"nodes_near": True, "gpu": "H20", "instance_type": "ecs.gn8v.4xlarge", "region": "cn-hangzhou"},
     # Such a machine must be in a cluster, whether that is asked for or not.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pulumi_llm._cluster import names
 from pulumi_llm._cluster.closed import Object, plain
@@ -149,7 +149,7 @@ def vectorizer(fleet: FleetSpec) -> dict[str, str] | None:
 def listeners() -> Mapping[str, Listener]:
     """The ports at which callers reach it, each leading to the chart's Service."""
     rows = registry.role("weaviate").manifest.listeners
-    return {name: replace(rows[name], to=to) for name, to in SERVICES.items()}
+    return {name: replace(cast("Any", rows[name]), to=to) for name, to in SERVICES.items()}
 
 
 def sites(fleet: FleetSpec) -> list[str]:

@@ -61,7 +61,7 @@ class Starting:
                 self._since = None
             elif self._since is None:
                 self._since = now
-            elif now - self._since >= FULL:
+            elif now - self._since >= FULL and not self._routes.resting:
                 self._ask(off)
         else:
             self.gone(targets, caller)
@@ -98,9 +98,9 @@ class Starting:
     def look(self) -> None:
         """Say so once a machine that was started takes calls."""
         self._told.fresh()
-        machine = self._told.content.get("machine")
-        started = self.on and self._told.content.get("state") == "started" and isinstance(machine, str)
-        if started and self._replicas.serves(machine):
+        last = self._told.content
+        machine = str(last.get("machine"))
+        if self.on and last.get("state") == "started" and self._replicas.serves(machine):
             self._say({"serves": machine})
 
     def _rows(self, targets: Sequence[Target]) -> list[Target]:
