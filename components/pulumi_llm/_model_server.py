@@ -21,7 +21,7 @@ from pulumi_llm._network import network_for
 from pulumi_llm._replica import First, Replica
 from pulumi_llm._resolve import ResolvedServer, arguments, kept, resolve_server
 from pulumi_llm._secrets import moderator_keys
-from pulumi_llm._stopping import nobody_starts, refuse_unable, starts, stops_itself
+from pulumi_llm._stopping import no_notice, nobody_starts, refuse_unable, starts, stops_itself
 from pulumi_llm._texts import _
 from pulumi_llm._together import ServerNode
 from pulumi_llm._upstream_keys import upstream_keys
@@ -112,7 +112,8 @@ class ModelServer(pulumi.ComponentResource):
         super().__init__(f"{support.PACKAGE}:index:ModelServer", name, support.recorded(args, *_UNRECORDED), opts)
         _keep(self, server)
         ending = ending_models(server.spec.upstreams, datetime.now(UTC).date())
-        notices.warn(self, name, [*server.warnings, *nobody_starts(server.spec), *hosts.expired(server.keys), *ending])
+        hand = [*no_notice(server.spec), *nobody_starts(server.spec)]
+        notices.warn(self, name, [*server.warnings, *hand, *hosts.expired(server.keys), *ending])
         scope = support.scope_of(self, name, cloud, server.site.region.name)
         keys = hosts.gateway_keys(name, server.keys, scope.child())
         secrets: dict[str, pulumi.Input[str]] = {

@@ -26,6 +26,7 @@ from pulumi_llm._bootstrap import (
 )
 from pulumi_llm._gateway import content_role, key_rows, priced, routes_of, vendor_targets, vendor_upstreams
 from pulumi_llm._sources import node_sources
+from pulumi_llm._stopping import is_told
 from pulumi_llm.catalog import systems
 from pulumi_llm.roles import Authority, engines, order
 from pulumi_llm.roles.requests import Traces
@@ -144,13 +145,12 @@ def kept(server: ResolvedServer) -> tuple[RoleRequest, ...]:
 
 
 def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
-    """When a server stops by itself; None: it never does, and no cloud takes it back. ``number``: among replicas."""
+    """When a server stops by itself; None: never, and no cloud says that it takes it. ``number``: among replicas."""
     windows, zone = spec.windows_of(wanted.hours) if wanted.hours else ((), "")
     idle = wanted.idle_stop if wanted.idle_stop and wanted.idle_stop.stops(number) else None
-    if not (idle or windows or wanted.spot):
+    if not ((told := is_told(wanted)) or idle or windows):
         return None
-    minutes = idle.minutes if idle else None
-    return LeaveRole(idle_minutes=minutes, windows=windows, zone=zone, spot=wanted.spot)
+    return LeaveRole(idle_minutes=idle and idle.minutes, windows=windows, zone=zone, spot=told)
 
 
 def store_node(name: str, store: ResolvedVectors, gateway: str = "") -> NodeRequest:

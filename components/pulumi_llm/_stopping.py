@@ -109,6 +109,25 @@ def refuse_unable(server: ResolvedServer) -> None:
     )
 
 
+def is_told(server: ServerSpec) -> bool:
+    """Whether it is a spot machine that its cloud tells before it takes it back. Any other is not to ask for that."""
+    return server.spot and Capability.NOTICE in catalog.load().cloud(server.cloud).can
+
+
+def no_notice(server: ServerSpec) -> list[Finding]:
+    """A note that a spot machine goes without a word."""
+    if not server.spot or is_told(server):
+        return []
+    cloud = catalog.load().cloud(server.cloud)
+    message = _(
+        "{title} tells a spot machine nothing that is known here before it takes it back: answers under way are cut "
+        "off, and nothing says so beforehand",
+        title=cloud.title,
+    )
+    hint = _("spot: false; or let your callers ask again")
+    return [Finding("power.no-notice", message, hint, severity="warning", where="spot")]
+
+
 def nobody_starts(server: ServerSpec) -> list[Finding]:
     """A note that hours begin by themselves nowhere."""
     if server.hours is None or server.started_by == "cloud":

@@ -44,12 +44,14 @@ UNBUILT = {
     *(Capability.SNAPSHOTS, Capability.STARTS, Capability.WAKES),
     *(Capability.NODES, Capability.ZONES, Capability.CLOSED),
 }
+UNSEEN = {Capability.NOTICE, Capability.RECOVER}
+"""What their APIs say in such a case, no source was found of."""
 LACKED = {
-    "azure": {Capability.DNS, Capability.SPOT, *UNBUILT},
-    "digitalocean": {Capability.SPOT, *UNBUILT},
+    "azure": {Capability.DNS, Capability.SPOT, *UNSEEN, *UNBUILT},
+    "digitalocean": {Capability.SPOT, *UNSEEN, *UNBUILT},
     "gcp": {Capability.DNS, *UNBUILT},
-    "volcengine": {Capability.DNS, *UNBUILT},
-    "vultr": {Capability.SPOT, *UNBUILT},
+    "volcengine": {Capability.DNS, *UNSEEN, *UNBUILT},
+    "vultr": {Capability.SPOT, *UNSEEN, *UNBUILT},
 }
 """What a cloud of ours cannot: DigitalOcean sells no spot machines, and copies volumes on no schedule; nor
 does Vultr; Azure sells them, and neither they nor its names are built;

@@ -73,7 +73,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     return made
 
 
-def recover(folder: Path, *more: str, platform: object = ..., alternatives: Sequence[object] = ALTERNATIVES) -> int:
+def recover(
+    folder: Path, *more: str, platform: object = ..., alternatives: Sequence[object] = ALTERNATIVES, **server: object
+) -> int:
     shutil.copytree(ROOT / "stacks", folder / "stacks")
     shutil.copy(ROOT / "Pulumi.yaml", folder)
     file = folder / "stacks" / f"Pulumi.{STACK}.yaml"
@@ -81,7 +83,7 @@ def recover(folder: Path, *more: str, platform: object = ..., alternatives: Sequ
     if platform is None:
         del content["config"]["pulumi-llm:platform"]
     else:
-        content["config"]["pulumi-llm:platform"]["server"]["alternatives"] = list(alternatives)
+        content["config"]["pulumi-llm:platform"]["server"] |= {"alternatives": list(alternatives), **server}
     file.write_text(yaml.safe_dump(content))
     return cli.main(["recover", "-s", STACK, "--project", str(folder), "--yes", *more])
 
@@ -145,6 +147,59 @@ def test_an_unknown_price_is_not_below_an_amount(
     engine.ups = [Run(0, "")]
     assert recover(tmp_path, "--most", "100", alternatives=[{"spot": True}]) == 0
     assert numbers(capsys.readouterr().out, "left out: ") == ["1"]
+
+
+GOOGLE = {"cloud": "gcp", "region": "us-central1", "zone": "us-central1-a", "gpu": "L4", "spot": True}
+GOOGLES = f"{URN}llm:index:Platform$llm:index:ModelServer$gcp:compute/"
+DISK = {
+    "urn": f"{GOOGLES}disk:Disk::llm-server-data-disk",
+    "type": "gcp:compute/disk:Disk",
+    "custom": True,
+    "id": "projects/p/zones/us-central1-a/disks/d",
+    "parent": PARENT,
+    "inputs": {"zone": "us-central1-a", "size": 100, "type": "pd-balanced"},
+    "outputs": {"zone": "us-central1-a", "size": 100, "type": "pd-balanced"},
+}
+NONE_LEFT = """
+Diagnostics:
+  gcp:compute:Instance (llm-server-machine-us-central1-a):
+    error: 1 error occurred:
+       Error waiting for starting instance: The zone 'projects/p/zones/us-central1-a' does not have enough resources.
+"""
+
+
+def of_google(status: str, *, spot: bool = True) -> dict[str, Any]:
+    told = {"machineType": "g2-standard-4", "zone": "us-central1-a", "currentStatus": status}
+    told["scheduling"] = {"provisioningModel": "SPOT" if spot else "STANDARD", "preemptible": spot}
+    more = {"urn": f"{GOOGLES}instance:Instance::llm-server-machine-us-central1-a", "inputs": told, "outputs": told}
+    return {**MACHINE, **more, "type": "gcp:compute/instance:Instance", "id": "projects/p/zones/z/instances/i"}
+
+
+@pytest.mark.parametrize(
+    ("status", "spot", "tried"),
+    [("TERMINATED", True, ["0", "2"]), ("RUNNING", True, []), ("TERMINATED", False, [])],
+)
+def test_a_spot_machine_that_its_cloud_stopped_is_started_and_then_its_alternatives_are_tried(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str], status: str, spot: bool, tried: list[str]
+) -> None:
+    """Google Cloud stops a spot machine where others delete it; the engine's `up` starts it."""
+    engine.rows = [COMPONENT, SETTINGS, of_google(status, spot=spot), DISK]
+    engine.ups = [Run(255, NONE_LEFT), Run(0, "")]
+    others = [{"zone": "us-central1-b"}, {"spot": False}]
+    assert recover(tmp_path, alternatives=others, **GOOGLE) == 0
+    out = capsys.readouterr().out
+    assert numbers(out, "trying ") == tried
+    assert ("the server's spot machine stands still" in out) == bool(tried)
+    assert ("the data disk is in us-central1-a and does not move" in out) == bool(tried)
+
+
+def test_on_a_cloud_whose_word_for_none_left_is_not_known_it_is_refused_before_anybody_is_asked(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"}
+    assert recover(tmp_path, alternatives=(), **where) == 1
+    assert "[cloud.cannot]" in capsys.readouterr().err
+    assert engine.asked == []
 
 
 def test_a_machine_that_is_there_is_left_alone(tmp_path: Path, engine: Engine) -> None:

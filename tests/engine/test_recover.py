@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from pulumi_llm import clouds
+from pulumi_llm._simcloud.faults import Faults
+from pulumi_llm._simcloud.power import SimulatedPower
 from pulumi_llm._simcloud.store import FILE, Record, Store
 from tests.engine.sim import Sim, said
 
@@ -162,6 +164,40 @@ def test_a_spot_machine_that_was_taken_comes_back_with_its_disk_and_keys_and_on_
     assert {key: after[key] for key in ("api_keys", "address", "endpoint")} == {
         key: before[key] for key in ("api_keys", "address", "endpoint")
     }
+
+
+def test_a_spot_machine_that_google_stopped_is_started_again_and_on_demand_where_there_is_none_left(
+    tmp_path: Path,
+) -> None:
+    sim = Sim.of_stack(tmp_path, "aliyun-t4")
+    file = sim.project / "stacks" / f"Pulumi.{sim.stack}.yaml"
+    content = yaml.safe_load(file.read_text())
+    platform = content["config"]["pulumi-llm:platform"]
+    for each in ("proxy", "vectors"):
+        del platform[each]
+    platform["server"] |= {"cloud": "gcp", "region": "us-central1", "zone": "us-central1-a", "gpu": "L4", "spot": True}
+    platform["server"]["alternatives"] = [{"zone": "us-central1-b"}, {"instance_type": "g2-standard-12", "spot": False}]
+    file.write_text(yaml.safe_dump(content))
+    sim.up()
+    type_ = machine_type("gcp")
+    (machine,), (disk,) = of_server(sim, type_), of_server(sim, "gcp:compute/disk:Disk")
+    take = SimulatedPower(store_of(sim), "gcp", Faults())
+    take.stop(machine.id)
+    done = sim.run("recover", "-s", sim.stack, "--yes")
+    assert "the server's spot machine stands still" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("trying ")] == ["0:"]
+    (again,) = of_server(sim, type_)
+    assert (again.id, again.get("currentStatus")) == (machine.id, "RUNNING")
+    assert sim.preview().changes == {}
+    take.stop(machine.id)
+    sim.faults = [f"no-stock:{machine.get('machineType')}"]
+    done = sim.run("recover", "-s", sim.stack, "--yes")
+    assert "the data disk is in us-central1-a and does not move to another zone" in done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("trying ")] == ["0:", "2:"]
+    assert alternative_of(sim) == 2
+    (other,) = of_server(sim, type_)
+    assert other.get("scheduling")["provisioningModel"] == "STANDARD"
+    assert [each.id for each in of_server(sim, "gcp:compute/disk:Disk")] == [disk.id]
 
 
 def test_what_is_wrong_besides_stock_leads_to_no_other_alternative(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -105,6 +106,48 @@ async def test_an_end_of_a_key_is_told(tmp_path: Path) -> None:
     async with Fake() as fake, home(tmp_path).key("brief", "sk-brief", expires=end).routes(fake.url).here() as gate:
         found = values((await read(gate))[1])
         assert found['llm_gateway_key_end_timestamp_seconds{key="brief"}'] == end
+
+
+@pytest.mark.parametrize(
+    ("document", "row"),
+    [
+        ({"state": "watching", "reason": None, "code": None}, ('state="watching"', 0)),
+        ({"state": "stopping", "reason": "idle", "code": None}, ('state="stopping"', 1)),
+        ({"state": "draining", "code": "leave.spot-notice"}, ('state="draining",code="leave.spot-notice"', 1)),
+        ({"state": "failed", "reason": "hours", "code": "leave.denied"}, ('state="failed",code="leave.denied"', 1)),
+        (None, None),
+        ("half a docu", None),
+        ([], None),
+        ({"state": 7, "code": {}}, None),
+    ],
+)
+async def test_a_machine_that_leaves_is_told_as_its_status_tells_it(
+    tmp_path: Path, document: Any, row: tuple[str, int] | None
+) -> None:
+    from llm_gate import metrics, monitoring
+
+    if document is not None:
+        text = document if isinstance(document, str) else json.dumps(document)
+        (tmp_path / "leave.json").write_text(text)
+    found = await monitoring.Machine((), leave=tmp_path / "leave.json").gauges(None)
+    assert {name for name, __ in found} <= {"llm_node_leaving"}
+    shown = metrics.Metrics().render(found)
+    if row is None:
+        assert "llm_node_leaving{" not in shown
+    else:
+        assert f"llm_node_leaving{{{row[0]}}} {row[1]}" in shown
+
+
+async def test_the_row_goes_with_the_document_and_follows_it(tmp_path: Path) -> None:
+    from llm_gate import monitoring
+
+    told, machine = tmp_path / "leave.json", monitoring.Machine((), leave=tmp_path / "leave.json")
+    told.write_text('{"state": "watching"}')
+    assert set((await machine.gauges(None)).values()) == {0.0}
+    told.write_text('{"state": "draining", "code": "leave.spot-notice"}')
+    assert set((await machine.gauges(None)).values()) == {1.0}
+    told.unlink()
+    assert await machine.gauges(None) == {}
 
 
 # -- the engine beside it

@@ -19,7 +19,7 @@ from tests.node_library import importable, laid_out
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MACHINE = "i-0123456789abcdef0"
 ROLE = "llm-may-stop"
-REGIONS = {"aliyun": "cn-hangzhou", "tencent": "ap-guangzhou", "aws": "us-east-1"}
+REGIONS = {"aliyun": "cn-hangzhou", "tencent": "ap-guangzhou", "aws": "us-east-1", "gcp": "us-central1"}
 DENIALS = {
     "aliyun": (403, {"Code": "Forbidden.RAM", "Message": "User not authorized to operate."}),
     "tencent": (200, {"Response": {"Error": {"Code": "UnauthorizedOperation", "Message": "not authorized"}}}),
@@ -78,7 +78,7 @@ class World:
             "aws": ("AccessKeyId", "SecretAccessKey", "Token"),
         }
         names = ids.get(cloud, ("TmpSecretId", "TmpSecretKey", "Token"))
-        folder = {"aliyun": "ram", "tencent": "cam", "aws": "iam"}[cloud]
+        folder = {"aliyun": "ram", "tencent": "cam", "aws": "iam", "gcp": "none"}[cloud]
         self.roles = f"meta-data/{folder}/security-credentials/"
         self.meta[self.roles] = ROLE
         self.meta[self.roles + ROLE] = json.dumps(dict(zip(names, ("AKID", "SECRET", "TOKEN"), strict=True)))
@@ -113,7 +113,12 @@ class World:
                 if shown is not None and self.headers.get(shown) != "a-token":
                     self.say(401 if owner.cloud == "aws" else 403, "")
                     return
-                found = owner.meta.get(self.path.removeprefix("/latest/"))
+                if owner.cloud == "gcp" and self.headers.get("Metadata-Flavor") != "Google":
+                    self.say(403, "")
+                    return
+                found = owner.meta.get(
+                    self.path.removeprefix("/computeMetadata/v1/" if owner.cloud == "gcp" else "/latest/")
+                )
                 self.say(200 if found is not None else 404, found or "")
 
             def do_POST(self) -> None:

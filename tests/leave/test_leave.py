@@ -11,6 +11,10 @@ from zoneinfo import ZoneInfo
 import jsonschema
 import pytest
 
+from pulumi_llm import _nodes, catalog
+from pulumi_llm._stopping import no_notice
+from pulumi_llm.clouds.capabilities import Capability
+from pulumi_llm.spec import ServerSpec, parse
 from tests.leave.conftest import DENIALS, MACHINE, TEMPLATES, Time, World
 
 IDLE = {"idle_minutes": 30}
@@ -255,7 +259,46 @@ NOTICES = {
     "aliyun": ("meta-data/instance/spot/termination-time", "2026-11-28T12:05:33Z"),
     "tencent": ("meta-data/spot/termination-time", "2026-11-28 12:05:33"),
     "aws": ("meta-data/spot/instance-action", '{"action": "terminate", "time": "2026-11-28T12:05:33Z"}'),
+    "gcp": ("instance/preempted", "TRUE"),
 }
+QUIET = {"gcp": "FALSE"}
+"""What is there before, where something is."""
+
+
+@pytest.mark.parametrize(
+    "cloud", sorted(name for name, row in catalog.load().clouds.items() if Capability.SPOT in row.can)
+)
+def test_on_each_cloud_that_sells_them_a_spot_machine_reads_its_notice_or_has_no_such_program(
+    node: Any, monkeypatch: pytest.MonkeyPatch, cloud: str
+) -> None:
+    row = catalog.load().cloud(cloud)
+    wanted = parse(
+        ServerSpec,
+        {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "cloud": cloud, "region": row.default_region, "spot": True},
+    )
+    role = _nodes.leaving(wanted)
+    assert (role is not None) == (Capability.NOTICE in row.can) == (cloud in NOTICES) == (not no_notice(wanted))
+    if role is None:
+        return
+    world, (path, text) = World(cloud), NOTICES[cloud]
+    monkeypatch.setenv("LLM_METADATA", world.url)
+    passing = Time(world)
+    try:
+        program = node.leave.Leave({"cloud": cloud, "spot": role.spot}, passing.clock(node))
+        if cloud in QUIET:
+            world.meta[path] = QUIET[cloud]
+        program.look()
+        assert not drained(node)
+        world.meta[path] = text
+        program.look()
+        said = told(node)
+        assert (said["state"], said["code"]) == ("draining", "leave.spot-notice")
+        assert drained(node)
+        assert not world.stops
+        if cloud == "gcp":
+            assert said["message"] == "the cloud takes this machine at any moment, within 30 seconds"
+    finally:
+        world.close()
 
 
 def test_a_spot_notice_drains_and_is_told_and_nothing_is_stopped(node: Any, world: World, passing: Time) -> None:

@@ -17,6 +17,7 @@ from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.bill import make_bill
 from pulumi_llm._review.bill_text import bill_text
 from pulumi_llm._review.item import Usage
+from pulumi_llm.errors import Refusal
 from pulumi_llm.spec import windows_of
 from tests.test_components import SERVER, WITH_PROXY, codes, plan_of, settings
 
@@ -26,6 +27,7 @@ PLACES = {
     "tencent": {"cloud": "tencent", "region": "ap-guangzhou"},
     "aws": {"cloud": "aws", "region": "us-east-1"},
 }
+ELSEWHERE = {"volcengine": {"cloud": "volcengine", "region": "cn-beijing", "gpu": "A10"}}
 ROLE_TYPES = {
     "aliyun": {
         "alicloud:ram/role:Role",
@@ -43,7 +45,7 @@ ROLE_TYPES = {
 
 
 def server(cloud: str, **more: Any) -> dict[str, Any]:
-    return {**SERVER, **PLACES[cloud], **more}
+    return {**SERVER, **(PLACES | ELSEWHERE)[cloud], **more}
 
 
 def types(plan: Plan) -> set[str]:
@@ -89,6 +91,24 @@ def test_a_spot_machine_watches_for_its_notice_and_has_no_role() -> None:
     files = {each["path"]: each for each in settings(plan)["files"]}
     assert json.loads(files["/opt/llm/leave.json"]["content"])["spot"] is True
     assert not ROLE_TYPES["aws"] & types(plan)
+
+
+def test_where_a_cloud_tells_a_spot_machine_nothing_the_plan_says_so_and_nothing_watches() -> None:
+    plan = plan_of(llm.ModelServer, server("volcengine", spot=True))
+    assert "/opt/llm/leave.json" not in {each["path"] for each in settings(plan)["files"]}
+    (note,) = [each for each in plan.notes if each.code == "power.no-notice"]
+    assert "Volcengine tells a spot machine nothing" in note.message
+    quiet = plan_of(llm.ModelServer, server("aws", spot=True))
+    assert not [each for each in quiet.notes if each.code == "power.no-notice"]
+
+
+@pytest.mark.parametrize("cloud", ["volcengine"])
+def test_alternatives_are_refused_where_the_cloud_has_no_known_word_for_none_left(cloud: str) -> None:
+    args = server(cloud, spot=True, alternatives=[{"spot": False}])
+    with pytest.raises(Refusal) as refused:
+        plan_of(llm.ModelServer, args)
+    (finding,) = refused.value.findings
+    assert (finding.code, str(finding.where).rpartition(".")[2]) == ("cloud.cannot", "alternatives")
 
 
 @pytest.mark.parametrize("cloud", ["tencent", "aws"])

@@ -79,6 +79,7 @@ def series() -> Iterator[tuple[str, str, bool, Value]]:
     for path, size in (("/", 40e9), ("/srv/llm", 200e9)):
         yield "llm_node_disk_bytes", f'{NODE},path="{path}"', False, steady(size)
         yield "llm_node_disk_free_bytes", f'{NODE},path="{path}"', False, lambda at, s=size: s * (0.6 - at / 50)
+    yield "llm_node_leaving", f'{NODE},state="watching"', False, steady(0)
     yield "llm_gateway_upstream_up", f'{NODE},upstream="local",model="qwen"', False, steady(1)
     yield "llm_gateway_upstream_up", f'{NODE},upstream="deepseek",model="v4"', False, lambda at: float(not 2 < at < 2.3)
     now = time.time()

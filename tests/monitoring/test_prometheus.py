@@ -134,6 +134,13 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {f'llm_node_disk_free_bytes{{{NODE},path="/"}}': "1000-1x90"},
         {f'llm_node_disk_free_bytes{{{NODE},path="/"}}': "1000x90"},
     ),
+    "LlmNodeLeaving": (
+        {f'llm_node_leaving{{{NODE},state="draining",code="leave.spot-notice"}}': "_x55 1 _x30"},
+        {
+            f'llm_node_leaving{{{NODE},state="stopping"}}': "1x90",
+            f'llm_node_leaving{{{NODE},state="watching"}}': "0x90",
+        },
+    ),
     "LlmCertificateEnds": (
         {f"llm_node_certificate_end_timestamp_seconds{{{NODE}}}": f"{29 * DAY}x90"},
         {f"llm_node_certificate_end_timestamp_seconds{{{NODE}}}": f"{31 * DAY}x90"},

@@ -21,7 +21,9 @@ from pulumi_llm._resolve.choices import Choice, choices_of
 from pulumi_llm._resolve.parts import looking
 from pulumi_llm._snapshots.disks import Disk, current
 from pulumi_llm._texts import _, listed
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import capabilities
 
 KEY = "server.alternative"
 COPY_KEY = f"server.{_snapshots.KEY}"
@@ -39,14 +41,18 @@ def run(asked: Namespace) -> int:
         if pulumi.run("refresh", "--yes", "--skip-preview", shown=False).code:
             message = _("`pulumi refresh` failed, so what is there is not known, and nothing was done")
             raise Refusal([Finding("recover.not-known", message, _("run it by hand: it says why"))])
-        if There.read(asked).has_server:
+        now = There.read(asked)
+        if now.has_server:
             say(_("the server's machine is there; where it stands still, `pulumi-llm start` starts it"))
             return DONE
+        if now.taken:
+            say(_("the server's spot machine stands still: its cloud has taken it back, or somebody has stopped it"))
     platform = _platform(asked)
     server = platform.server
     if server.host is not None:
         message = _("the server is a machine that exists, and no cloud makes it again")
         raise Refusal([Finding("recover.own-machine", message, _("`pulumi up` sets it up again"))])
+    capabilities.demand(server.cloud, [Capability.RECOVER])
     choices = choices_of(server, looking(server, platform.vectors, platform.access), platform.network)
     copied = server.disk.from_snapshot if server.disk else None
     disk = _disk(asked, copied) if before.rows else None
@@ -126,6 +132,9 @@ class There:
 
     rows: Sequence[Mapping[str, Any]]
     has_server: bool
+    """Whether the server has its machine, and it was not taken back."""
+    taken: bool
+    """Whether its machine is one that was stopped and not removed, as it was taken back."""
     used: bool
     """Whether the server's or the vectors' disk may hold data: it has had a machine that was set up."""
     zone: str
@@ -153,12 +162,14 @@ class There:
         ]
         disks = [each for each in plan.resources if "-server-" in each.name and _zone(each.outputs)]
         zone = next((_zone(each.outputs) for each in disks if "disk" in each.name), "")
-        return cls(rows, bool(own), bool(used or own), zone)
+        taken = any(each.taken for each in own)
+        return cls(rows, bool(own) and not taken, taken, bool(used or own), zone)
 
 
 def _zone(values: Mapping[str, Any]) -> str:
-    found = values.get("availabilityZone") or values.get("zoneId")
-    return found if isinstance(found, str) else ""
+    """The zone of a resource, by what its cloud calls that; Google writes its address at times."""
+    found = next((values[key] for key in (*machines.ZONES, "zoneId") if values.get(key)), "")
+    return found.rpartition("/")[2] if isinstance(found, str) else ""
 
 
 def _platform(asked: Namespace) -> spec.PlatformSpec:

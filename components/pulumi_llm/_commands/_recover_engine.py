@@ -95,6 +95,8 @@ def sold_out(failures: Mapping[tuple[str, str], str], type_: str, pattern: str) 
     codes = []
     for (kind, name), said in failures.items():
         found = [each for each in _CODE.findall(said) if re.search(pattern, each)]
+        # Google's provider shows the words and not the code.
+        found = found or [each[0] for each in re.finditer(pattern, said)]
         if kind != shown or SERVER not in name or not found:
             return ""
         codes.append(found[0].rstrip("."))

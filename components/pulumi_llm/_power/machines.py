@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pulumi_llm import clouds
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.item import Usage
@@ -44,6 +45,8 @@ class Machine:
     zone: str
     instance_type: str
     spot: bool
+    taken: bool = False
+    """A spot machine that stands still, on a cloud that stops it when it takes it back, when the state was read."""
 
     def __str__(self) -> str:
         return f"{self.place} {self.id}"
@@ -69,9 +72,15 @@ def machines_of(plan: Plan, catalog: Catalog, regions: Mapping[str, str]) -> lis
                 zone=zone if isinstance(zone, str) else "",
                 instance_type=item.name,
                 spot=item.spot,
+                taken=item.spot and _taken(item.cloud, resource.outputs),
             )
         )
     return found
+
+
+def _taken(cloud: str, outputs: Mapping[str, Any]) -> bool:
+    known = clouds.folders()[cloud].read("power.json").get("taken")
+    return known is not None and outputs.get(known["at"]) in known["is"]
 
 
 def chosen(machines: Iterable[Machine], at: str, stack: str) -> list[Machine]:

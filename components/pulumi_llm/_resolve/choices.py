@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _, listed
+from pulumi_llm.clouds.capabilities import Capability
 from pulumi_llm.errors import Finding, Refusal
+from pulumi_llm.preflight import capabilities
 from pulumi_llm.spec.upstreams import unserved
 
 if TYPE_CHECKING:
@@ -60,11 +62,13 @@ def choices_of(server: ServerSpec, look: Look, network: NetworkSpec | None = Non
     """All that may be made, in the order of the tries. ``server`` as it is written, whichever is taken.
 
     Raises:
-        Refusal: with what the catalogue and the fit check have against each alternative, placed at it,
+        Refusal: ``cloud.cannot`` for alternatives of a cloud that has no known word for "none left"; with what the
+            catalogue and the fit check have against each alternative, placed at it,
             ``spec.alternative-of-subnet`` for another zone than that of an existing subnet, and
             ``spec.alternative-of-region`` for another region than that of something else that is named.
     """
-    found, findings = [], []
+    found = []
+    findings = [*capabilities.lacking(server.cloud, [Capability.RECOVER])] if server.alternatives else []
     for number in range(len(server.alternatives) + 1):
         chosen = server.choice(number)
         where = f"alternatives.{number - 1}" if number else ""

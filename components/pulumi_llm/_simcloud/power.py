@@ -65,7 +65,10 @@ class SimulatedPower:
         with self.store.transaction():
             found = self.store.get(self.facts["type"], machine)
             if found is not None:
-                properties = {**found.properties, **self.facts["simulated"][state]}
+                told = self.facts["simulated"]
+                properties = {**found.properties, **told[state]}
+                if found.get(told.get("wanted_at", "")):  # read as what is, where anything is wanted
+                    properties[told["wanted_at"]] = next(iter(told[state].values()))
                 self.store.put(replace(found, properties=properties))
 
 

@@ -11,7 +11,10 @@ def keys_of(package: str, token: str) -> set[str]:
     """What a stop or a start changes on a resource of that type; nothing on what is no machine."""
     folder = clouds.of_package(package)
     power = folder.read("power.json") if folder else {}
-    return set(power["simulated"]["running"]) if power.get("type") == token else set()
+    if power.get("type") != token:
+        return set()
+    told = power["simulated"]
+    return {*told["running"], *filter(None, [told.get("wanted_at")])}
 
 
 def overlay(package: str, found: Record) -> Props:

@@ -21,6 +21,16 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
         _("image_id: an image of its own"),
     ),
     Capability.SPOT: (_("a spot machine is asked for"), _("sells none"), "spot: false"),
+    Capability.NOTICE: (
+        _("a spot machine is to know before it is taken"),
+        _("tells its machines nothing of it, as far as is known here"),
+        "spot: false",
+    ),
+    Capability.RECOVER: (
+        _("another machine is to be tried where there is none left"),
+        _("says so by no code that is known here"),
+        _("leave alternatives out; `pulumi up` with another zone or type"),
+    ),
     Capability.PRIVATE_NET: (
         _("a host is in a private network"),
         _("makes none"),
@@ -66,6 +76,8 @@ _ASKED: Mapping[Capability, tuple[str, str, str]] = {
 
 _WHERE: Mapping[Capability, str] = {
     Capability.SPOT: "spot",
+    Capability.NOTICE: "spot",
+    Capability.RECOVER: "alternatives",
     Capability.IMAGE: "image_id",
     Capability.NODES: "nodes",
     Capability.ZONES: "replica_zones",

@@ -34,6 +34,10 @@ _HELP = {
     "llm_gateway_engine_up": ("gauge", "1 where the vLLM on this machine tells its own numbers, which stand below."),
     "llm_node_disk_bytes": ("gauge", "Bytes of a disk, by the path that it is mounted at."),
     "llm_node_disk_free_bytes": ("gauge", "Bytes of it that are free."),
+    "llm_node_leaving": (
+        "gauge",
+        "1 while the machine drains, stops or could not be stopped, 0 while it watches; by state and its code.",
+    ),
     "llm_node_certificate_end_timestamp_seconds": (
         "gauge",
         "When the certificate that the gateway's port shows ends, in seconds since 1970.",

@@ -9,14 +9,17 @@ import ssl
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from llm_gate.metrics import Labels
+from llm_gate.policy import Reread
 from llm_gate.routes import Upstream
 
 PATH = "/metrics"
 """Closed to every key that does not name it among its endpoints: one that may use all of them may not use this."""
 DISKS = ("/", "/srv/llm")
+LEAVE = Path("/run/llm/leave.json")
 LONGEST = 8 * 2**20
 """Bytes of an engine's numbers that are read; vLLM's have some hundred thousand."""
 SECONDS = 3.0
@@ -30,13 +33,18 @@ Gauges = dict[tuple[str, Labels], float]
 class Machine:
     """The numbers of the machine itself."""
 
-    def __init__(self, disks: Iterable[str] = DISKS) -> None:
+    def __init__(self, disks: Iterable[str] = DISKS, leave: Path = LEAVE) -> None:
+        """``leave``: what llm-leave.service is at; the file is not there where nothing of the kind runs."""
         self._disks = tuple(disks)
+        self._leave = Reread(leave)
         self._certificate: tuple[float, float | None] = (-1e9, None)
 
     async def gauges(self, port: int | None) -> Gauges:
-        """Room on the disks, and the end of the certificate that the port shows; what cannot be told is left out."""
-        found: Gauges = {}
+        """Room on the disks, whether the machine leaves, and the end of the certificate that the port shows.
+
+        What cannot be told is left out.
+        """
+        found: Gauges = self._leaving()
         for path in self._disks:
             try:
                 disk = os.statvfs(path)
@@ -49,6 +57,14 @@ class Machine:
         if end is not None:
             found["llm_node_certificate_end_timestamp_seconds", ()] = end
         return found
+
+    def _leaving(self) -> Gauges:
+        self._leave.fresh()
+        state, code = (self._leave.content.get(each) for each in ("state", "code"))
+        if not isinstance(state, str):
+            return {}
+        labels = (("state", state), *([("code", code)] if isinstance(code, str) else []))
+        return {("llm_node_leaving", labels): float(state != "watching")}
 
     async def _end(self, port: int) -> float | None:
         asked, end = self._certificate

@@ -42,7 +42,7 @@ DENIED = r"^(Forbidden|NoPermission|UnauthorizedOperation|AuthFailure|AccessDeni
 
 @dataclass(frozen=True)
 class Cloud:
-    """How a cloud is asked. Paths are below ``/latest/``."""
+    """How a cloud is asked. Paths are below ``below``."""
 
     metadata: str
     roles: str
@@ -54,6 +54,11 @@ class Cloud:
     """Headers of the token-only mode: for how long one is asked, and where it is shown; None: the cloud has none."""
     fields: tuple[str, str, str]
     """What id, secret and token are called in the credentials."""
+    below: str = "/latest/"
+    headers: tuple[tuple[str, str], ...] = ()
+    """What each request has to carry."""
+    words: tuple[tuple[str, str], ...] = ()
+    """What the notice says where it is no time: each word, and when the machine goes then; empty: it stays."""
 
 
 CLOUDS = {
@@ -81,6 +86,21 @@ CLOUDS = {
         token=("X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-metadata-token"),
         fields=("AccessKeyId", "SecretAccessKey", "Token"),
     ),
+    # Notices alone: machines there have no account of their own (docs/decisions/clouds-for-proxies.md), and none stops
+    # itself. The notice is TRUE from the preemption on, and the machine is off 30 seconds later at most
+    # (cloud.google.com/compute/docs/instances/preemptible and .../create-use-preemptible; read 2026-11-30). The address
+    # is that of metadata.google.internal.
+    "gcp": Cloud(
+        metadata="http://169.254.169.254",
+        roles="",
+        region="",
+        notice="instance/preempted",
+        token=None,
+        fields=("", "", ""),
+        below="/computeMetadata/v1/",
+        headers=(("Metadata-Flavor", "Google"),),
+        words=(("TRUE", "any moment, within 30 seconds"), ("FALSE", "")),
+    ),
 }
 
 
@@ -99,14 +119,15 @@ class Metadata:
 
     def get(self, path: str) -> str | None:
         """What it tells at a path; None for what is not there. A Failure where it does not answer."""
-        headers = {}
+        headers = dict(self.cloud.headers)
         try:
             if self.cloud.token is not None:
                 lasting, shown = self.cloud.token
                 asked = Request(f"{self.base}/latest/api/token", method="PUT", headers={lasting: TTL})  # noqa: S310
                 with OPENER.open(asked, timeout=SECONDS) as reply:
                     headers[shown] = reply.read().decode()
-            with OPENER.open(Request(f"{self.base}/latest/{path}", headers=headers), timeout=SECONDS) as reply:  # noqa: S310
+            url = f"{self.base}{self.cloud.below}{path}"
+            with OPENER.open(Request(url, headers=headers), timeout=SECONDS) as reply:  # noqa: S310
                 return str(reply.read().decode()).strip()
         except HTTPError as error:
             if error.code == 404:
@@ -149,6 +170,8 @@ class Metadata:
         found = self.get(self.cloud.notice)
         if not found:
             return None
+        if self.cloud.words:
+            return dict(self.cloud.words).get(found) or None
         try:
             told = json.loads(found)
         except ValueError:

@@ -54,9 +54,13 @@ def _type(call: Call, zone: str) -> None:
         if wanted.startswith(TPUS):
             message = f"Quota 'TPUS_PER_TPU_FAMILY' exceeded.  Limit: 0.0 in region {region_of(zone)}."
         raise error(CREATING, message, "quotaExceeded", 403)
+    _stock(call, wanted, zone, "Error waiting for instance to create")
+
+
+def _stock(call: Call, wanted: str, zone: str, doing: str) -> None:
     if call.faults.no_stock(wanted, zone) or call.faults.no_stock(wanted, region_of(zone)):
         raise CloudError(
-            f"Error waiting for instance to create: The zone 'projects/simulated-project/zones/{zone}' does not have "
+            f"{doing}: The zone 'projects/simulated-project/zones/{zone}' does not have "
             "enough resources available to fulfill the request.  '(resource type:compute)'."
         )
 
@@ -181,12 +185,17 @@ def _update_instance(call: Call) -> Props:
                 "allow_stopping_for_update = true in your config."
             )
         _type(call, zone)
+    # As the provider does: what is wanted to run, and stands still, is started.
+    started = call.state.get("currentStatus") == "TERMINATED" and call.inputs.get("desiredStatus") == "RUNNING"
+    if started:
+        _stock(call, _sold_as(call), zone, "Error waiting for starting instance")
     before = (call.old.get("bootDisk") or {}).get("initializeParams") or {}
     after = (call.inputs.get("bootDisk") or {}).get("initializeParams") or {}
     if (after.get("size") or 0) < (before.get("size") or 0):
         message = "New disk size must be larger than the current size"
         raise error("Error resizing disk", f"Invalid value for field 'sizeGb': '{after.get('size')}'. {message}.")
     return {
+        **({"currentStatus": "RUNNING"} if started else {}),
         "bootDisk": {**(call.state.get("bootDisk") or {}), **call.inputs["bootDisk"]},
         "networkInterfaces": [
             {**old, **new}
