@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from pulumi_llm import _bootstrap as bootstrap
+from pulumi_llm.roles.files import text
 from pulumi_llm.roles.requests import Authority
 from tests.bootstrap.samples import Node, booted, gpu_node
 
@@ -83,6 +85,7 @@ def test_of_one_that_leads_elsewhere_it_says_where_and_where_to(node: Node, foun
     assert f"{NAME} resolves to {others}, and this machine is {OWN};" in note["message"]
     assert "on port 80" in note["message"]
     assert "load balancer" in note["hint"]
+    jsonschema.validate(looked(node, found), json.loads(text("node/status.schema.json")))
 
 
 def test_of_one_that_leads_nowhere_it_says_so(node: Node) -> None:
