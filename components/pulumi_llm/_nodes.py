@@ -150,7 +150,7 @@ def leaving(wanted: ServerSpec, number: int = 1) -> LeaveRole | None:
     idle = wanted.idle_stop if wanted.idle_stop and wanted.idle_stop.stops(number) else None
     if not ((told := is_told(wanted)) or idle or windows):
         return None
-    return LeaveRole(idle_minutes=idle and idle.minutes, windows=windows, zone=zone, spot=told)
+    return LeaveRole(idle_minutes=idle.minutes if idle else None, windows=windows, zone=zone, spot=told)
 
 
 def store_node(name: str, store: ResolvedVectors, gateway: str = "") -> NodeRequest:
