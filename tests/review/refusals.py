@@ -282,9 +282,30 @@ def of_fit() -> Iterator[Finding]:
     for request in (*map(asked, first.values()), *(FitRequest(**each) for each in REQUESTS)):
         yield from check(request).findings
     yield from _of_tpus()
+    yield from _of_machines_near_each_other()
     yield from with_user_data(check(FitRequest(model="01-ai/Yi-6B-Chat", gpu="T4", cloud="aws"))).findings
     yield from told(lambda: check(FitRequest(model="qwen-turbo", gpu="A10")))
     yield from _of_other_catalogues()
+
+
+def _of_machines_near_each_other() -> Iterator[Finding]:
+    """What is known of the network between them, and which cloud keeps which type near each other."""
+    rows: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+        ("aws", "g6.8xlarge", "L4", {}),
+        ("aliyun", "ecs.gn8is.2xlarge", "L20", {}),
+        ("aliyun", "ecs.gn8v.4xlarge", "H20", {"nodes_near": True, "spot": True}),
+        ("aliyun", "ecs.gn6i-c4g1.xlarge", "T4", {"nodes_near": True}),
+        ("tencent", "HCCPNV6.96XLARGE2304", "H20", {"gpu_count": 8}),
+        ("tencent", "GN7.2XLARGE32", "T4", {"nodes_near": True}),
+        ("tencent", "PNV5b.8XLARGE96", "L20", {}),
+    )
+    in_no_list = {"aliyun": ("cn-hangzhou", ("cn-hangzhou-i",)), "tencent": ("ap-guangzhou", ("ap-guangzhou-6",))}
+    for cloud, type_, gpu, more in rows:
+        row = catalog.load().instances_of(cloud)[type_]
+        region, zones = next(iter(row.regions.items()), in_no_list.get(cloud, ("", ())))
+        place = {"cloud": cloud, "region": region, "zone": zones[0] if zones else None, "instance_type": type_}
+        asked_for = {"model": "01-ai/Yi-6B-Chat", "gpu": gpu, "nodes": 2, "max_model_len": 4096, **place, **more}
+        yield from check(FitRequest(**asked_for)).findings
 
 
 def _of_tpus() -> Iterator[Finding]:

@@ -58,11 +58,10 @@ def not_near(case: Case) -> Iterator[Finding]:
     if place is None or request.nodes == 1 or not request.nodes_near:
         return
     group, title = near.group_of(place.cloud), catalog.load().cloud(place.cloud).title
-    if group is None:
-        message = _("{title} has nothing that keeps machines near each other, as far as is known here", title=title)
-    elif group.takes(place.instance_type, spot=request.spot):
+    # Where a cloud has none, `nodes` is refused as a whole: it has no firewall between machines either.
+    if group is None or group.takes(place.instance_type, spot=request.spot):
         return
-    elif group.takes(place.instance_type):
+    if group.takes(place.instance_type):
         message = _("{title} takes no spot machines into {group}", title=title, group=group.title)
     else:
         message = _("{title} takes no {type} into {group}", title=title, type=place.instance_type, group=group.title)
