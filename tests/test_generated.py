@@ -43,6 +43,13 @@ def test_what_the_tool_writes_is_what_stands_in_the_repository() -> None:
     assert done.returncode == 0, f"run `make generate`:\n{done.stderr}"
 
 
+def test_each_row_of_a_table_of_the_components_is_one_line() -> None:
+    lines = (ROOT / "docs/components.md").read_text().splitlines()
+    rows = [index for index, line in enumerate(lines) if line.startswith("| ")]
+    assert len(rows) > 200
+    assert [lines[index] for index in rows if not lines[index].endswith(" |")] == []
+
+
 def test_every_type_of_arguments_is_public() -> None:
     assert set(_args.__all__) <= set(llm.__all__)
     assert all(getattr(llm, name) is getattr(_args, name) for name in _args.__all__)
