@@ -107,6 +107,20 @@ def _said(part: BaseModel) -> dict[str, Any]:
     return {key.name: key.default for key in keys_of(type(part)) if isinstance(key.default, str)}
 
 
+def joined(chinese: str) -> str:
+    """The lines of a Chinese text as one. Between Chinese words there are no blanks; beside a code span, a word of
+    another writing or a number there is one, but for next to a mark."""
+    text = ""
+    for line in filter(None, map(str.strip, chinese.splitlines())):
+        apart = text and _wide(text[-1]) + _wide(line[0]) < 2 and not (MARK.match(text[-1]) or MARK.match(line[0]))
+        text += f" {line}" if apart else line
+    return text
+
+
+def _wide(letter: str) -> bool:
+    return unicodedata.east_asian_width(letter) in "WF"
+
+
 @cache
 def _docstrings(cls: type) -> dict[str, tuple[str, str]]:
     """Each field's meaning, and the Chinese that stands beneath it in a paragraph that begins with ``zh:``."""
@@ -118,8 +132,7 @@ def _docstrings(cls: type) -> dict[str, tuple[str, str]]:
     for each, after in zip(tree.body, tree.body[1:], strict=False):
         if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and isinstance(after, ast.Expr):
             english, __, chinese = str(ast.literal_eval(after.value)).partition(CHINESE)
-            # Between Chinese words there are no blanks: where a line ends, the next one goes on.
-            found[each.target.id] = (" ".join(english.split()), "".join(map(str.strip, chinese.splitlines())))
+            found[each.target.id] = (" ".join(english.split()), joined(chinese))
     return found
 
 
