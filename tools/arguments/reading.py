@@ -8,6 +8,7 @@ import inspect
 import json
 import types
 import typing
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -108,17 +109,18 @@ def _said(part: BaseModel) -> dict[str, Any]:
 
 
 def joined(chinese: str) -> str:
-    """The lines of a Chinese text as one. Between Chinese words there are no blanks; beside a code span, a word of
-    another writing or a number there is one, but for next to a mark."""
+    """The lines of a Chinese text as one. Between Chinese words there are no blanks; between one and a code span, a
+    number or a word of another writing there is one, and beside a mark none."""
     text = ""
     for line in filter(None, map(str.strip, chinese.splitlines())):
-        apart = text and _wide(text[-1]) + _wide(line[0]) < 2 and not (MARK.match(text[-1]) or MARK.match(line[0]))
-        text += f" {line}" if apart else line
+        sides = (text[-1], line[0]) if text else ()
+        word = bool(sides) and all(each == "`" or unicodedata.category(each)[0] in "LN" for each in sides)
+        text += f" {line}" if word and not all(map(_wide, sides)) else line
     return text
 
 
 def _wide(letter: str) -> bool:
-    return unicodedata.east_asian_width(letter) in "WF"
+    return unicodedata.east_asian_width(letter) == "W"
 
 
 @cache
