@@ -59,6 +59,33 @@ def test_so_many_starts_a_day_and_no_more_whatever_is_started_anew(front: Front)
     assert front.ask("replica.2", after=60) == []
 
 
+def test_more_starts_a_day_are_in_force_once_they_are_allowed(front: Front) -> None:
+    for __ in range(4):
+        front.ask("replica.2", after=HOUR)
+        front.program.serves("replica.2")
+    assert front.ask("replica.2", after=60) == []
+    front.again()
+    assert front.ask("replica.2", after=60) == []
+    front.config["most"] = 5
+    front.again()
+    assert front.ask("replica.2", after=60) == ["i-2"]
+
+
+def test_a_start_under_way_is_remembered_whatever_ends_the_program(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any) -> None:
+        raise SystemExit(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(front.node.wake, "ask", ended)
+        with pytest.raises(SystemExit):
+            front.ask()
+    front.again()
+    assert front.ask(after=60) == []
+    assert front.program.told["state"] == "started"
+
+
 @pytest.mark.parametrize(
     ("answers", "code", "pause"),
     [(SOLD_OUT, "wake.sold-out", 600), (DENIALS, "wake.denied", 600), (NOT_STOPPED, "wake.not-stopped", 60)],
@@ -132,9 +159,9 @@ def test_a_clock_that_was_set_back_holds_nothing_up_for_long(front: Front, world
     front.ask()
     world.answer = (200, {})
     front.now -= 90 * 24 * HOUR
-    assert front.ask() == []
-    front.now += 90 * 24 * HOUR + 601
-    assert front.ask() == ["i-3"]
+    assert front.ask() == ["i-2"]
+    front.now -= 90 * 24 * HOUR
+    assert front.ask() == ["i-2"]  # a start that was far ahead is none either
 
 
 def test_what_is_told_is_what_the_schema_says(front: Front, world: World) -> None:
@@ -147,6 +174,13 @@ def test_what_is_told_is_what_the_schema_says(front: Front, world: World) -> Non
     front.ask()
     jsonschema.validate(front.told(), schema)
     assert front.told()["hint"] == "wait"
+
+
+def test_what_was_started_is_told_no_longer_once_the_role_is_taken_back(front: Front) -> None:
+    front.ask()
+    assert front.told()["state"] == "started"
+    (front.node.root / "opt/llm/wake.json").unlink()  # as `apply` does
+    assert "wake" not in json.loads(front.node.status.document())
 
 
 def test_what_makes_no_sense_starts_nothing(front: Front, world: World) -> None:
