@@ -107,6 +107,19 @@ def test_after_a_no_nothing_is_asked_for_a_while_and_then_another_machine(
     assert front.ask(after=pause + 1) == ["i-3"]
 
 
+@pytest.mark.parametrize("before", ["running", "pending", "stopped"])
+def test_ec2_takes_a_start_of_a_machine_that_runs_which_is_none(front: Front, world: World, before: str) -> None:
+    if world.cloud != "aws":
+        return
+    state = "<{0}><code>0</code><name>{1}</name></{0}>"
+    item = f"<item><instanceId>i-2</instanceId>{state.format('currentState', 'pending')}"
+    rows = f"{item}{state.format('previousState', before)}</item>"
+    world.answer = (200, f"<StartInstancesResponse><instancesSet>{rows}</instancesSet></StartInstancesResponse>")
+    assert front.ask() == ["i-2"]
+    told = (front.told()["state"], front.told()["code"])
+    assert told == (("started", None) if before == "stopped" else ("refused", "wake.not-stopped"))
+
+
 def test_a_start_that_nobody_answered_counts(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_CLOUD_API", "http://127.0.0.1:9")
     assert front.ask() == []
