@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import os
 import re
@@ -41,6 +42,30 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_the_tool_writes_is_what_stands_in_the_repository() -> None:
     done = generate(ROOT, "--check")
     assert done.returncode == 0, f"run `make generate`:\n{done.stderr}"
+
+
+def test_each_row_of_a_table_of_the_components_is_one_line() -> None:
+    lines = (ROOT / "docs/components.md").read_text().splitlines()
+    rows = [index for index, line in enumerate(lines) if line.startswith("| ")]
+    assert len(rows) > 200
+    assert [lines[index] for index in rows if not lines[index].endswith(" |")] == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ("由第一台\n    机器启动。", "由第一台机器启动。"),
+        ("与 ``keep``\n    一起用", "与 ``keep`` 一起用"),
+        ("还可以是\n    ``azure``。", "还可以是 ``azure``。"),
+        ("有 16\n    个，或\n    8 个 GPU\n    memory", "有 16 个，或 8 个 GPU memory"),
+        ("``a``、\n    ``b``\n    ，或 ``c``", "``a``、``b``，或 ``c``"),
+    ],
+)
+def test_the_lines_of_a_chinese_meaning_are_joined_as_chinese_is_written(
+    monkeypatch: pytest.MonkeyPatch, lines: str, text: str
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools/arguments"))
+    assert importlib.import_module("reading").joined(lines) == text
 
 
 def test_every_type_of_arguments_is_public() -> None:

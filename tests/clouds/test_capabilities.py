@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
 from pulumi_llm.spec import ServerSpec, parse
 
+ROOT = Path(__file__).parents[2]
 Without = Callable[[str, Capability], None]
 SERVER = {"model": "01-ai/Yi-6B-Chat", "gpu": "T4", "cloud": "aws", "region": "us-west-2"}
 
@@ -108,6 +111,14 @@ def test_all_that_a_cloud_lacks_is_told_at_once(without: Without) -> None:
     first.__dict__["clouds"]["aws"] = dataclasses.replace(first.clouds["aws"], can=frozenset())
     findings = refused(lambda: placement.place_server(server))
     assert [each.where for each in findings] == ["cloud", "cloud", "spot"]
+
+
+@pytest.mark.parametrize("page", ["clouds.md", "clouds.zh.md"])
+def test_the_page_for_those_who_add_a_cloud_names_each_capability_once(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    (paragraph,) = (each for each in text.split("\n\n") if "`can`" in each and "`clouds.json`" in each)
+    listed = re.split(r"[:：]", paragraph, maxsplit=1)[1]
+    assert re.findall(r"(?<!\[)`([a-z-]+)`", listed) == [str(each) for each in Capability]
 
 
 def test_a_word_in_a_row_that_is_no_capability_is_refused_with_the_nearest() -> None:

@@ -89,7 +89,9 @@ async def test_a_call_that_finds_no_engine_wakes_one_and_says_when_to_come_again
                 async with client.post(CHAT, json=chat(model)) as answer:
                     told = (await answer.json())["error"]
                     assert (answer.status, told["code"]) == (503, "model_asleep")
-                    assert "8 minutes" in told["message"]
+                    assert told["message"] == (
+                        f"no engine of {model!r} answers at the moment; one is started, about 8 minutes"
+                    )
                     # The SDKs of OpenAI and Anthropic keep to it up to 60 s.
                     assert 0 < int(answer.headers["Retry-After"]) <= 60
             assert (await load(gate))[model] == 1

@@ -27,10 +27,15 @@ GROUP = "aws:ec2/securityGroup:SecurityGroup"
 RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 RULE_SET = "tencentcloud:Security/groupRuleSet:GroupRuleSet"
 LIGHTHOUSE = "tencentcloud:Lighthouse/firewallRule:FirewallRule"
+AZURE_RULE = "azure-native:network:SecurityRule"
 
 
 def tcp(cidr: str, port: int = 8000, key: str = "cidrBlocks") -> dict[str, Any]:
     return {"protocol": "tcp", "fromPort": port, "toPort": port, key: [cidr]}
+
+
+def azure_rule(**more: Any) -> dict[str, Any]:
+    return {"access": "Allow", "direction": "Inbound", "protocol": "Tcp", "destinationPortRange": "22", **more}
 
 
 OPEN: list[tuple[str, dict[str, Any]]] = [
@@ -66,6 +71,10 @@ OPEN: list[tuple[str, dict[str, Any]]] = [
         {"templateRules": [{"protocol": "TCP", "port": "80"}]},
     ),
     ("tencentcloud:Address/template:Template", {"addresses": ["203.0.113.7", "0.0.0.0/0"]}),
+    *((AZURE_RULE, azure_rule(sourceAddressPrefix=each)) for each in ("*", "Internet", "0.0.0.0/0", "::/0")),
+    (AZURE_RULE, azure_rule(sourceAddressPrefixes=["203.0.113.0/24", "0.0.0.0/0"])),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="*", protocol="*", destinationPortRange="*")),
+    ("azure-native:network:NetworkSecurityGroup", {"securityRules": [azure_rule(sourceAddressPrefix="*")]}),
 ]
 
 CLOSED: list[tuple[str, dict[str, Any]]] = [
@@ -92,6 +101,11 @@ CLOSED: list[tuple[str, dict[str, Any]]] = [
     ),
     (LIGHTHOUSE, {"firewallRules": [{"protocol": "TCP", "port": "8000", "cidrBlock": "203.0.113.7"}]}),
     (LIGHTHOUSE, {"firewallRules": [{"protocol": "TCP", "port": "8000", "action": "DROP"}]}),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="203.0.113.0/24")),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="VirtualNetwork")),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="*", access="Deny")),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="*", direction="Outbound")),
+    (AZURE_RULE, azure_rule(sourceAddressPrefix="*", protocol="Icmp")),
 ]
 
 
@@ -339,6 +353,35 @@ def test_everything_is_in_an_allowed_region(cloud: str, region: str, other: str,
     assert codes(plan, policy.Settings.model_validate({"allowed_regions": {elsewhere: [region]}})) == {
         "policy.region-not-allowed"
     }
+
+
+@pytest.mark.parametrize("written", ["eastus", "East US", "EastUS"])
+def test_azures_regions_are_the_same_however_they_are_written(written: str) -> None:
+    group = resource("azure-native:resources:ResourceGroup", {"location": written})
+    for allowed in ("eastus", "East US"):
+        assert (
+            policy.check(plan_of(group), policy.Settings.model_validate({"allowed_regions": {"azure": [allowed]}}))
+            == []
+        )
+    (far,) = policy.check(plan_of(group), policy.Settings.model_validate({"allowed_regions": {"azure": ["East US 2"]}}))
+    assert (far.code, far.hint) == ("policy.region-not-allowed", "allowed: eastus2")
+    assert "azure eastus is none of the allowed regions" in far.message
+
+
+def test_another_clouds_regions_are_as_it_writes_them() -> None:
+    made_by = provider("aws", "US-West-2")
+    plan = plan_of(made_by, resource("aws:ec2/vpc:Vpc", provider=f"{made_by.urn}::id"))
+    settings = policy.Settings.model_validate({"allowed_regions": {"aws": ["us-west-2"]}})
+    assert codes(plan, settings) == {"policy.region-not-allowed"}
+
+
+def test_a_rule_of_its_own_on_azure_has_no_region_and_names_its_port() -> None:
+    settings = policy.Settings.model_validate({"allowed_regions": {"azure": ["eastus"]}, "required_tags": ["team"]})
+    (found,) = policy.check(plan_of(resource(AZURE_RULE, azure_rule(sourceAddressPrefix="*"))), settings)
+    assert (found.code, found.where) == ("policy.open-to-world", "it.sourceAddressPrefix")
+    assert found.message == "port 22 is open to the whole internet (0.0.0.0/0)"
+    every = resource(AZURE_RULE, azure_rule(sourceAddressPrefix="*", destinationPortRange="*"))
+    assert policy.check(plan_of(every), settings)[0].message == "every port is open to the whole internet (0.0.0.0/0)"
 
 
 def test_a_region_can_come_from_the_stacks_configuration() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm._provider_facts import schema
+from pulumi_llm import clouds
+from pulumi_llm._provider_facts import schema, table
 from pulumi_llm._review.policy_settings import CODES
 from pulumi_llm._review.policy_table import policy_table
 from pulumi_llm._review.table import cost_table
@@ -53,6 +54,17 @@ def test_a_machines_firewall_is_one_of_its_inputs(type_: str) -> None:
     described = schema.describe(type_)
     assert described is not None
     assert set(TABLE.machines[type_].groups) <= described["inputs"].keys()
+
+
+def test_what_is_said_to_have_no_region_has_no_input_for_one() -> None:
+    said = [(folder.package, folder.read("provider.json")["regional"]) for folder in clouds.folders().values()]
+    placeless = [(package, token) for package, row in said for token in row.get("placeless", ())]
+    assert placeless
+    for package, token in placeless:
+        described = schema.describe(token)
+        assert described is not None, f"{token} is no type"
+        assert table.region_input(package) not in described["inputs"]
+        assert table.is_everywhere(token)
 
 
 def test_each_row_has_a_source_with_a_title_and_a_day() -> None:

@@ -169,6 +169,18 @@ def test_a_price_of_all_regions_does_not_reach_aws_china(round_prices: Catalog) 
     assert lines["china", "address-idle"].per_hour is None
 
 
+def test_azures_location_is_the_same_however_it_is_written() -> None:
+    def bill(written: str) -> list[tuple[str | None, object]]:
+        size, disk = {"vmSize": "Standard_B2s_v2"}, {"osDisk": {"diskSizeGB": 30}}
+        inputs = {"location": written, "hardwareProfile": size, "storageProfile": disk}
+        program = Program()
+        program.add("azure-native:compute:VirtualMachine", "it", inputs)
+        return [(line.region, line.per_month) for line in program.bill(Catalog()).lines]
+
+    assert bill("Southeast Asia") == bill("SoutheastAsia") == bill("southeastasia")
+    assert bill("Southeast Asia")[0][1] is not None
+
+
 def test_the_first_column_is_the_currency_that_was_asked_for(round_prices: Catalog) -> None:
     program = Program()
     program.in_region("aws", INSTANCE["aws"], "m", MACHINE)

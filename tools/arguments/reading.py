@@ -8,6 +8,7 @@ import inspect
 import json
 import types
 import typing
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -107,6 +108,21 @@ def _said(part: BaseModel) -> dict[str, Any]:
     return {key.name: key.default for key in keys_of(type(part)) if isinstance(key.default, str)}
 
 
+def joined(chinese: str) -> str:
+    """The lines of a Chinese text as one. Between Chinese words there are no blanks; between one and a code span, a
+    number or a word of another writing there is one, and beside a mark none."""
+    text = ""
+    for line in filter(None, map(str.strip, chinese.splitlines())):
+        sides = (text[-1], line[0]) if text else ()
+        word = bool(sides) and all(each == "`" or unicodedata.category(each)[0] in "LN" for each in sides)
+        text += f" {line}" if word and not all(map(_wide, sides)) else line
+    return text
+
+
+def _wide(letter: str) -> bool:
+    return unicodedata.east_asian_width(letter) == "W"
+
+
 @cache
 def _docstrings(cls: type) -> dict[str, tuple[str, str]]:
     """Each field's meaning, and the Chinese that stands beneath it in a paragraph that begins with ``zh:``."""
@@ -118,8 +134,7 @@ def _docstrings(cls: type) -> dict[str, tuple[str, str]]:
     for each, after in zip(tree.body, tree.body[1:], strict=False):
         if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and isinstance(after, ast.Expr):
             english, __, chinese = str(ast.literal_eval(after.value)).partition(CHINESE)
-            # Between Chinese words there are no blanks: where a line ends, the next one goes on.
-            found[each.target.id] = (" ".join(english.split()), "".join(map(str.strip, chinese.splitlines())))
+            found[each.target.id] = (" ".join(english.split()), joined(chinese))
     return found
 
 

@@ -141,7 +141,8 @@ def _shown(row: Mapping[str, Any]) -> str:
 
 
 def _words(row: Mapping[str, Any]) -> str:
-    return str(row["description"]).replace("``", "`").replace("|", "\\|")
+    # A row of a table is one line.
+    return " ".join(str(row["description"]).split()).replace("``", "`").replace("|", "\\|")
 
 
 def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

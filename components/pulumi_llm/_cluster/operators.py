@@ -98,7 +98,10 @@ class KedaImages:
 
 @dataclass(frozen=True, kw_only=True)
 class OfKeda:
-    """The values of ``keda``. It looks after the fleet's namespace alone, and reads Secrets of no other."""
+    """The values of ``keda``. It looks after the fleet's namespace alone, and reads Secrets of that and its own alone.
+
+    Some of its rights are the cluster's all the same: its own API service and webhook, and what the webhook reads.
+    """
 
     image: KedaImages
     watchNamespace: str  # noqa: N815

@@ -98,12 +98,20 @@ def is_everywhere(token: str) -> bool:
     """Whether a type's resources are in no region at all: where resources name their own, they have none to name."""
     facts = find(token)
     package = token.split(":", 1)[0]
+    if token in rows(package).get("regional", {}).get("placeless", ()):
+        return True
     return facts is not None and has_own_region(package) and region_input(package) not in facts.inputs
 
 
 def region_input(package: str) -> str:
     """The input in which resources name their region, where they have one; Azure calls it the location."""
     return str(rows(package).get("regional", {}).get("at", "region"))
+
+
+def region_named(package: str, region: str) -> str:
+    """A region as our catalogue writes it: Azure takes `East US` and `EastUS` for `eastus`."""
+    free = rows(package).get("regional", {}).get("any_case_and_blanks")
+    return region.replace(" ", "").lower() if free else region
 
 
 def tags_of(token: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
-from pulumi_llm._provider_facts.table import region_input
+from pulumi_llm._provider_facts.table import region_input, region_named
 from pulumi_llm._review import own_items
 from pulumi_llm._review.buckets import in_buckets
 from pulumi_llm._review.item import Item, ItemKind, Usage
@@ -340,7 +340,7 @@ class _Reader:
         )
         for each in candidates:
             if isinstance(each, str) and each and each != UNKNOWN:
-                return each
+                return region_named(resource.package, each)
         return None
 
     def _kept_by(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.comparison import Comparison
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
-from pulumi_llm._provider_facts.table import region_input
+from pulumi_llm._provider_facts.table import region_input, region_named
 from pulumi_llm._review.impact import role_of
 from pulumi_llm._review.table import CostRule, NotInPlan, cost_table, look, sold_as
 from pulumi_llm.catalog import Catalog
@@ -116,7 +116,7 @@ def machines_of(plan: Plan, nodes: Nodes, catalog: Catalog, default_regions: Map
             kind=kind,
             instance_type=_type(each, rule),
             cloud=clouds.get(each.package, each.package),
-            region=region or default_regions.get(each.package, ""),
+            region=region_named(each.package, region or default_regions.get(each.package, "")),
             zone=_text(each, rule.zone) if rule.zone else "",
         )
 

@@ -53,7 +53,7 @@ def region_not_allowed(view: View) -> Iterator[Breach]:
             continue
         by_region.setdefault((cloud, region), []).append(each)
     for (cloud, region), found in by_region.items():
-        names = {str(each) for each in allowed.get(cloud, ())}
+        names = {table.region_named(found[0].package, str(each)) for each in allowed.get(cloud, ())}
         others = _(" ({count} more there)", count=len(found) - 1) if len(found) > 1 else ""
         if region is None:
             message = _(

@@ -55,7 +55,8 @@ class View:
             self.provider_of(resource).get("region"),
             self.default_regions.get(resource.package),
         )
-        return next((each for each in candidates if isinstance(each, str) and each and each != UNKNOWN), None)
+        found = next((each for each in candidates if isinstance(each, str) and each and each != UNKNOWN), None)
+        return found and table.region_named(resource.package, found)
 
     def provider_of(self, resource: PlannedResource) -> Mapping[str, Any]:
         """The inputs of its provider, empty where no program made that."""

@@ -108,7 +108,7 @@ def _port(rule: Mapping[str, Any], opening: Opening) -> str:
         return _("a port")
     text = "-".join(dict.fromkeys(str(each) for each in values if each is not None)).replace("/", "-")
     protocol = str(at(rule, opening.protocol) or "").lower()
-    if protocol in ("-1", "all") or text.upper() in ("", "ALL", "-1", "-1--1", "0", "0-0", "0-65535", "1-65535"):
+    if protocol in ("-1", "all") or text.upper() in ("", "*", "ALL", "-1", "-1--1", "0", "0-0", "0-65535", "1-65535"):
         return _("every port")
     first, __, last = text.partition("-")
     return _("port {number}", number=first if last in ("", first) else text)

@@ -161,7 +161,7 @@ def upstream_busy(wait: float) -> Refused:
 def asleep(model: str, seconds: int) -> Refused:
     """The model has no engine at the moment, and is about to get one."""
     minutes = -(-seconds // 60)
-    message = f"no engine of {model!r} runs, as nobody had asked for a while; one is started, about {minutes} minutes"
+    message = f"no engine of {model!r} answers at the moment; one is started, about {minutes} minutes"
     # Clients wait as long as they are told, if that is a minute at most.
     return Refused(503, "api_error", "model_asleep", message, {"Retry-After": "30"})
 
