@@ -902,6 +902,7 @@ MADE: tuple[dict[str, Any], ...] = (
     {**made("tencent", nodes={"count": 4}), "models": {"chat": {**_BARE, "scaling": {"least": 0, "most": 4}}}},
     {**made("tencent", nodes={"min_count": 0}), "models": {"chat": {**_BARE, "scaling": {"most": 2}}}},
     made("aws", cidr="10.64.0.0/20"),
+    {**made("aws"), "models": {"chat": _BARE}, "engine": "kuberay", "operator_namespace": "default"},
     {**made("aws"), "kubeconfig": kubeconfig()},
     {**made("aws"), "nodes": {"count": 2, "gpu": "T4"}},
     {**FLEET, "nodes": {**FLEET["nodes"], "min_count": 1}},
