@@ -24,7 +24,6 @@ from pulumi_llm._refusal import ending
 from pulumi_llm._resolve.fleet import ResolvedFleet, resolve_fleet
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal
-from pulumi_llm.roles import weaviate
 from pulumi_llm.spec import fleet as spec_fleet
 from pulumi_llm.spec.fleet import FleetSpec
 
@@ -50,7 +49,7 @@ class Fleet(pulumi.ComponentResource):
     currency: pulumi.Output[Optional[str]]
     """The currency of ``hourly_price``."""
     vectors_engine: pulumi.Output[Optional[str]]
-    """Which vector store it has, where it has one: ``weaviate``."""
+    """Which vector store it has, where it has one."""
     vectors_endpoint: pulumi.Output[Optional[str]]
     """The vector store's URL, where there is one: its REST API."""
     vectors_grpc: pulumi.Output[Optional[str]]
@@ -95,7 +94,8 @@ class Fleet(pulumi.ComponentResource):
         )
         of_store = {key: random.RandomPassword(f"{name}-{called}", length=40, special=False, opts=child).result
                     for key, called in _keys_of_store(wanted).items()}  # fmt: skip
-        known = {**keys, **({spec_fleet.STORE: of_store[weaviate.VARIABLE]} if weaviate.VARIABLE in of_store else {})}
+        asks = of_store.get(store.VECTORIZER_VARIABLE)
+        known = {**keys, **({spec_fleet.STORE: asks} if asks is not None else {})}
         hosts_named = (*([wanted.hostname] if wanted.hostname else []), *names.service_names(wanted))
         authority, certificate, private_key = signed(name, hosts_named, self)
         service = resources.make(
@@ -134,7 +134,7 @@ def _keys_of_store(fleet: FleetSpec) -> dict[str, str]:
     """The variables that the vector store reads its keys from, each with what the key's resource is called after."""
     if fleet.vectors is None:
         return {}
-    more = {weaviate.VARIABLE: "vectorizer-key"} if fleet.vectors.vectorizer is not None else {}
+    more = {store.VECTORIZER_VARIABLE: "vectorizer-key"} if fleet.vectors.vectorizer is not None else {}
     return {names.VECTORS_KEY: "vectors-key", **more}
 
 

@@ -37,7 +37,9 @@ def node(tmp_path: Path) -> Node:
          "-addext", f"subjectAltName=IP:{OWN}, IP:10.0.0.4"],
         check=True, capture_output=True,
     )  # fmt: skip
-    node.fake("hostname", "echo 10.0.0.4 2001:db8::7")
+    addresses = node.path("/proc/net/if_inet6")  # as the kernel writes it
+    addresses.parent.mkdir(parents=True)
+    addresses.write_text("20010db8000000000000000000000007 02 40 00 80     eth0\n")
     return node
 
 

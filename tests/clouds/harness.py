@@ -8,6 +8,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -271,8 +272,8 @@ def everything(
 ) -> Callable[[], None]:
     """A program that has ``cloud`` make one of each thing.
 
-    ``stops``: the machine's role to stop itself too; ``copied``: snapshots of its disk, on one day of the week;
-    ``started``: a schedule that starts the machine.
+    ``stops``: the machine's role to stop itself too, and where a cloud can, to start others; ``copied``: snapshots of
+    its disk, on one day of the week; ``started``: a schedule that starts the machine.
     """
 
     def program() -> None:
@@ -322,6 +323,9 @@ def everything(
         )
         if role is not None:
             cloud.allow_stop(f"{name}-role", role, machine, scope)
+            if Capability.WAKES in catalog.load().cloud(cloud.name).can:
+                host: Any = SimpleNamespace(id=machine.id, role=role, machine=machine)
+                cloud.let_start(f"{name}-wake", host, [host], scope)
         if started:
             cloud.start_machine(
                 f"{name}-starts", [StartPlan(days=(0,), hour=8, minute=0, zone="UTC")], machine, TAGS, scope

@@ -289,7 +289,7 @@ def test_it_is_told_in_chinese(capsys: pytest.CaptureFixture[str], monkeypatch: 
         ((YI, *TOKENS, "--hours", "731"), "not between 0 and 730"),
         ((YI, *TOKENS, "--hours", "0"), "not between 0 and 730"),
         ((YI, *TOKENS, "--region", "us-east-1"), "--region needs --cloud"),
-        ((YI, *TOKENS, "--cloud", "azure"), "there is no cloud called 'azure'"),
+        ((YI, *TOKENS, "--cloud", "ovh"), "there is no cloud called 'ovh'"),
         ((YI, *TOKENS, "--cloud", "aws", "--region", "us-est-1"), "us-east-1"),
         ((YI, *TOKENS, "--with", "opnai/gpt-6-luna"), "did you mean openai?"),
         ((YI, *TOKENS, "--with", "openai"), "the vendor's model is missing"),

@@ -136,7 +136,7 @@ def test_the_guide_s_price_is_shown_beside_today_s(capsys: pytest.CaptureFixture
     [
         (("--gpu", "T44"), "did you mean"),
         (("--gpu", "A100"), "A100-40GB or A100-80GB"),
-        (("--cloud", "azure"), "there is no cloud called 'azure'"),
+        (("--cloud", "ovh"), "there is no cloud called 'ovh'"),
         (("--cloud", "aws", "--region", "us-est-1"), "us-east-1"),
         (("--model", "Qwen/Qwen3-8C"), "Qwen/Qwen3-8B"),
         (("--currency", "EUR"), "there are: CNY, USD"),

@@ -123,6 +123,7 @@ class Home:
         argv = [python, "-m", "llm_gate", "--port", "0", "--metrics-port", "0", *arguments]
         for name in ("settings", "secrets", "state"):
             argv += [f"--{name}", str(self.root / name)]
+        argv += ["--run", str(self.root)]
         if held is not None:
             given = f'exec 3<&{held.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
             argv = ["bash", "-c", given, "bash", *argv]
@@ -151,8 +152,7 @@ class Home:
         from llm_gate.paths import Paths
         from llm_gate.server import Gateway, server
 
-        names = ("settings", "secrets", "state", "drain.json", "resting.json", "status.json", "wake.sock", "wake.json")
-        paths = Paths(*(self.root / each for each in names))
+        paths = Paths(*(self.root / each for each in ("settings", "secrets", "state")), run=self.root)
         gateway = Gateway(paths, patience=Patience(**(patience or {})))
         await gateway.content.load()
         addresses = []

@@ -8,13 +8,18 @@ import os
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp import web
+from llm_gate.policy import Reread
+from llm_gate.routes import Routes
+from llm_gate.starting import Starting
 
 from pulumi_llm._stopping import facts
 from tests.gateway.fake import Fake
@@ -252,6 +257,34 @@ async def test_where_all_are_full_for_a_while_the_next_one_is_started_and_not_fo
             await eventually(lambda: first.started() == ["i-2"])
             engine.release.set()
             assert await asyncio.gather(*held) == [200] * (FILL + 1)
+
+
+def test_calls_for_one_model_do_not_hide_that_another_ones_machines_are_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, active = [1000.0], Counter({"a": FILL})
+    monkeypatch.setattr("llm_gate.starting.time.monotonic", lambda: now[0])
+    replicas: Any = SimpleNamespace(away=lambda upstream: not upstream.here, active=active)
+    starting = Starting(tmp_path / "none", Reread(tmp_path / "told"), Routes(), replicas, lambda _: None)
+    starting.on, asked = True, []
+    monkeypatch.setattr(starting, "_say", lambda words: asked.append(words) or True)
+
+    def targets(own: str) -> Any:
+        rows = ((own, True), ("replica.2", False))
+        return [SimpleNamespace(upstream=SimpleNamespace(name=name, fill=FILL, here=here)) for name, here in rows]
+
+    for __ in range(60):
+        starting.present(targets("a"), "caller")
+        starting.present(targets("b"), "caller")  # it has room
+        starting.left(targets("b")[0])
+        now[0] += 1
+    assert {"away": ["replica.2"]} in asked
+    asked.clear()
+    active.clear()  # a call has ended, so there is room
+    starting.left(targets("a")[0])
+    active["a"] = FILL
+    starting.present(targets("a"), "caller")
+    assert asked == []
 
 
 async def test_a_model_that_is_being_changed_starts_no_machine(first: Server) -> None:

@@ -313,6 +313,7 @@ async def run(folder: Path, engine: int) -> None:
         members = {name: str(folder / f"{name}.card") for name in TURNS}
         home.write("settings/routes.json", {**table, "turns": {"members": members, "awake_seconds": 0.1}})
         (folder / "gate/secrets" / turning.GATES).write_text(TURNS_KEY)
+        home.write("leave.json", {"state": "draining", "code": "leave.spot-notice"})
         policy = json.loads((folder / "gate/settings/policy.json").read_text())
         home.write("settings/policy.json", policy | {"port": it.port})
         end = End(

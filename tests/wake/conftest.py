@@ -53,6 +53,7 @@ class Front:
         self.node, self.world, self.now = node, world, 1_800_000_000.0
         sold_out = facts(world.cloud)["sold_out"]["pattern"]
         self.config = {"cloud": world.cloud, "machines": MACHINES, "most": 4, "sold_out": sold_out, **more}
+        (node.root / "opt/llm/wake.json").write_text(json.dumps(self.config))
         self.again()
 
     def again(self) -> None:

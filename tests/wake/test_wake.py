@@ -59,6 +59,33 @@ def test_so_many_starts_a_day_and_no_more_whatever_is_started_anew(front: Front)
     assert front.ask("replica.2", after=60) == []
 
 
+def test_more_starts_a_day_are_in_force_once_they_are_allowed(front: Front) -> None:
+    for __ in range(4):
+        front.ask("replica.2", after=HOUR)
+        front.program.serves("replica.2")
+    assert front.ask("replica.2", after=60) == []
+    front.again()
+    assert front.ask("replica.2", after=60) == []
+    front.config["most"] = 5
+    front.again()
+    assert front.ask("replica.2", after=60) == ["i-2"]
+
+
+def test_a_start_under_way_is_remembered_whatever_ends_the_program(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any) -> None:
+        raise SystemExit(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(front.node.wake, "ask", ended)
+        with pytest.raises(SystemExit):
+            front.ask()
+    front.again()
+    assert front.ask(after=60) == []
+    assert front.program.told["state"] == "started"
+
+
 @pytest.mark.parametrize(
     ("answers", "code", "pause"),
     [(SOLD_OUT, "wake.sold-out", 600), (DENIALS, "wake.denied", 600), (NOT_STOPPED, "wake.not-stopped", 60)],
@@ -78,6 +105,19 @@ def test_after_a_no_nothing_is_asked_for_a_while_and_then_another_machine(
     assert json.loads((front.node.root / "srv/llm/wake/starts.json").read_text())["starts"] == []
     world.answer = (200, {})
     assert front.ask(after=pause + 1) == ["i-3"]
+
+
+@pytest.mark.parametrize("before", ["running", "pending", "stopped"])
+def test_ec2_takes_a_start_of_a_machine_that_runs_which_is_none(front: Front, world: World, before: str) -> None:
+    if world.cloud != "aws":
+        return
+    state = "<{0}><code>0</code><name>{1}</name></{0}>"
+    item = f"<item><instanceId>i-2</instanceId>{state.format('currentState', 'pending')}"
+    rows = f"{item}{state.format('previousState', before)}</item>"
+    world.answer = (200, f"<StartInstancesResponse><instancesSet>{rows}</instancesSet></StartInstancesResponse>")
+    assert front.ask() == ["i-2"]
+    told = (front.told()["state"], front.told()["code"])
+    assert told == (("started", None) if before == "stopped" else ("refused", "wake.not-stopped"))
 
 
 def test_a_start_that_nobody_answered_counts(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +172,9 @@ def test_a_clock_that_was_set_back_holds_nothing_up_for_long(front: Front, world
     front.ask()
     world.answer = (200, {})
     front.now -= 90 * 24 * HOUR
-    assert front.ask() == []
-    front.now += 90 * 24 * HOUR + 601
-    assert front.ask() == ["i-3"]
+    assert front.ask() == ["i-2"]
+    front.now -= 90 * 24 * HOUR
+    assert front.ask() == ["i-2"]  # a start that was far ahead is none either
 
 
 def test_what_is_told_is_what_the_schema_says(front: Front, world: World) -> None:
@@ -147,6 +187,13 @@ def test_what_is_told_is_what_the_schema_says(front: Front, world: World) -> Non
     front.ask()
     jsonschema.validate(front.told(), schema)
     assert front.told()["hint"] == "wait"
+
+
+def test_what_was_started_is_told_no_longer_once_the_role_is_taken_back(front: Front) -> None:
+    front.ask()
+    assert front.told()["state"] == "started"
+    (front.node.root / "opt/llm/wake.json").unlink()  # as `apply` does
+    assert "wake" not in json.loads(front.node.status.document())
 
 
 def test_what_makes_no_sense_starts_nothing(front: Front, world: World) -> None:

@@ -39,6 +39,8 @@ CPU = "500m"
 TOKENS = "/opt/llm/tokens"
 POD: Object = {"matchLabels": {"app": "weaviate"}}
 """The label of the chart's pods (weaviate/templates/weaviateStatefulset.yaml, tag v17.8.3)."""
+VECTORIZER_VARIABLE = weaviate.VARIABLE
+"""The variable that the store reads the key from with which it asks for vectors."""
 SERVICES = {"vectors": "weaviate:80", "grpc": "weaviate-grpc:50051"}
 """The chart's Services, by the listeners of the role: they are called so in each namespace."""
 PORTS = (8080, 50051)

@@ -64,7 +64,7 @@ class ServerSpec(MachineSpec):
     """What carries the engines' calls between these machines: vLLM itself, or Ray, which is one program more.
 
     zh: 这些机器上的引擎之间靠什么调用：vLLM 自己，或者 Ray，后者要多装多跑一个程序。"""
-    nodes_near: bool = False
+    nodes_near: Flag = False
     """Have the cloud keep these machines near each other, where it can of their type: see there.
 
     zh: 让云平台把这些机器放得彼此靠近（机型支持时），见该节。"""

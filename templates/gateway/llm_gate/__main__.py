@@ -28,13 +28,14 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, default=Paths.settings)
     parser.add_argument("--secrets", type=Path, default=Paths.secrets)
     parser.add_argument("--state", type=Path, default=Paths.state)
+    parser.add_argument("--run", type=Path, default=Paths.run)
     parser.add_argument("--port", type=int, default=4000, help="loopback only; 0: any; systemd's socket goes before it")
     parser.add_argument("--metrics-port", type=int, default=4001, help="loopback only; 0: any")
     parser.add_argument("--first-byte", type=float, default=Patience.first_byte, help="seconds; see Patience")
     parser.add_argument("--between", type=float, default=Patience.between, help="seconds; see Patience")
     asked = parser.parse_args()
     gateway = Gateway(
-        Paths(asked.settings, asked.secrets, asked.state),
+        Paths(asked.settings, asked.secrets, asked.state, asked.run),
         patience=Patience(first_byte=asked.first_byte, between=asked.between),
     )
     uvloop.run(serve(gateway, asked.port, asked.metrics_port))

@@ -13,13 +13,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from llm_gate.metrics import Labels
+from llm_gate.paths import Paths
 from llm_gate.policy import Reread
 from llm_gate.routes import Upstream
 
 PATH = "/metrics"
 """Closed to every key that does not name it among its endpoints: one that may use all of them may not use this."""
 DISKS = ("/", "/srv/llm")
-LEAVE = Path("/run/llm/leave.json")
 LONGEST = 8 * 2**20
 """Bytes of an engine's numbers that are read; vLLM's have some hundred thousand."""
 SECONDS = 3.0
@@ -33,7 +33,7 @@ Gauges = dict[tuple[str, Labels], float]
 class Machine:
     """The numbers of the machine itself."""
 
-    def __init__(self, disks: Iterable[str] = DISKS, leave: Path = LEAVE) -> None:
+    def __init__(self, disks: Iterable[str] = DISKS, leave: Path = Paths.run / "leave.json") -> None:
         """``leave``: what llm-leave.service is at; the file is not there where nothing of the kind runs."""
         self._disks = tuple(disks)
         self._leave = Reread(leave)

@@ -68,7 +68,7 @@ class Gateway:
         )
         self.routes = Routes()
         self.metrics = Metrics()
-        self._machine = monitoring.Machine()
+        self._machine = monitoring.Machine(leave=paths.leave)
         self._complaints: dict[str, float] = {}
         self._writing: asyncio.TimerHandle | None = None
         self._door = Door()

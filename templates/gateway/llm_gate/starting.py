@@ -41,8 +41,8 @@ class Starting:
         self._complain = complain
         self.on = False
         """Whether machines are started for requests at all."""
-        self._since: float | None = None
-        """Since when every machine that is there has been full."""
+        self._since: dict[str, float] = {}
+        """Since when every machine that is there has been full, by the model's own server on this one."""
         self._said = -PAUSE
 
     def present(self, targets: list[Target], caller: str) -> list[Target]:
@@ -56,12 +56,10 @@ class Starting:
         off = [each for each in rows if self._replicas.away(each.upstream)]
         there = [each for each in rows if each not in off]
         if off and there:
-            now = time.monotonic()
+            now, own = time.monotonic(), next((each.upstream.name for each in rows if each.upstream.here), "")
             if any(self._room(each) for each in there):
-                self._since = None
-            elif self._since is None:
-                self._since = now
-            elif now - self._since >= FULL and not self._routes.resting:
+                self._since.pop(own, None)
+            elif now - self._since.setdefault(own, now) >= FULL and not self._routes.resting:
                 self._ask(off)
         else:
             self.gone(targets, caller)
@@ -77,8 +75,12 @@ class Starting:
 
     def left(self, target: Target) -> None:
         """A call has ended at a target: where there is room again, nobody is needed."""
-        if self._since is not None and target.upstream.fill and self._room(target):
-            self._since = None
+        if not self._since or not target.upstream.fill or not self._room(target):
+            return
+        if target.upstream.here:
+            self._since.pop(target.upstream.name, None)
+        else:
+            self._since.clear()  # a further machine has every model
 
     def none(self, targets: list[Target], model: str, caller: str) -> Refused | None:
         """No target has answered: what the caller is told if that is as all machines are off, and one is asked for."""
@@ -97,10 +99,12 @@ class Starting:
 
     def look(self) -> None:
         """Say so once a machine that was started takes calls."""
+        if not self.on:
+            return
         self._told.fresh()
         last = self._told.content
         machine = str(last.get("machine"))
-        if self.on and last.get("state") == "started" and self._replicas.serves(machine):
+        if last.get("state") == "started" and self._replicas.serves(machine):
             self._say({"serves": machine})
 
     def _rows(self, targets: Sequence[Target]) -> list[Target]:

@@ -198,6 +198,14 @@ def ask(cloud: str, metadata: Metadata, what: str, machine: str) -> None:
         raise Failure(f"{metadata.codes}.unreachable", f"{request.host} does not answer: {error}", True) from None
     if re.search(r'"Response":\s*\{\s*"Error"', said):  # Tencent Cloud says 200 to everything
         raise refused(200, said, metadata.codes)
+    if what == "Start" and (found := RUNS.search(said)):
+        denial = Denial(f"{metadata.codes}.failed", f"the cloud answered 200, and that it was {found[1]} already")
+        denial.said = "IncorrectInstanceState"
+        raise denial
+
+
+RUNS = re.compile(r"<previousState>\s*(?:(?!</previousState>).)*?<name>(running|pending)</name>", re.DOTALL)
+"""EC2 takes a start of a machine that runs, and says so by the state before (botocore's model of StartInstances)."""
 
 
 def refused(status: int, said: str, codes: str) -> Denial:

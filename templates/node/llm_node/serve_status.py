@@ -19,6 +19,8 @@ def document() -> bytes:
     a name that does not lead here (`name`)."""
     plain = at("/run/llm/status.json").read_bytes()
     names = ("leave", "wake", "backup", "weights", "change", "name")
+    if not at("/opt/llm/wake.json").exists():
+        names = tuple(each for each in names if each != "wake")  # that was taken back: nobody starts others any more
     more = {each: said for each in names if (said := status.read(at(f"/run/llm/{each}.json")))}
     return json.dumps(json.loads(plain) | more, indent=1).encode() if more else plain
 

@@ -54,11 +54,15 @@ class Wake:
             self.told = self.kept()["last"]
         except Failure as failure:
             self.no(failure, None, PAUSE)
+        if self.told.get("code") == "wake.too-many":
+            self.told = {}  # more may be allowed now; how many there were is kept by itself
 
     def asked(self, away: list[str]) -> None:
         """Callers find no machine with room, and these are not there: start one, where that may be."""
         now, last = self.wall(), self.told
-        left = min(float(last.get("until", 0)) - now, BOOT)  # a clock that was set back holds nothing up for longer
+        left = float(last.get("until", 0)) - now
+        if left > (BOOT if last.get("state") == "started" else DAY):
+            last, left = {}, 0.0  # the clock was set back, which holds nothing up
         if last.get("state") == "refused" and left > 0:
             return
         if last.get("state") == "started" and last["machine"] in away and last["machine"] in self.machines:
@@ -86,7 +90,13 @@ class Wake:
     def start(self, machine: str, starts: list[float]) -> None:
         """Have the cloud start it. It is counted before: a count that cannot be kept starts nothing."""
         try:
-            self.keep(starts)
+            before, self.told = self.told, self.words("started", machine, self.wall() + BOOT)
+            try:
+                self.keep(starts)
+            except Failure:
+                self.told = before
+                raise
+            # Whatever ends this program now: it was started, as far as anybody knows.
             ask(self.cloud, self.metadata, "Start", self.machines[machine])
         except Failure as failure:
             said = failure.said if isinstance(failure, Denial) else ""
@@ -137,14 +147,18 @@ class Wake:
         failure: Failure | None = None,
     ) -> None:
         """Note what was done, on the disk and for the gateway and `serve_status`. ``starts``: those of the last day."""
-        said = (failure.code, failure.message) if failure is not None else (None, None)
-        self.told = {"state": state, "machine": machine, "code": said[0], "message": said[1], "until": until}
-        self.told["since"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.wall()))
+        self.told = self.words(state, machine, until, failure)
         try:
             self.keep(self.kept()["starts"] if starts is None else starts)
         except Failure as lost:
             sys.stderr.write(f"[{lost.code}] {lost.message}\n")
         self.publish()
+
+    def words(self, state: str, machine: str | None, until: float, failure: Failure | None = None) -> dict[str, Any]:
+        """What was done, as it is kept and told."""
+        code, message = (failure.code, failure.message) if failure is not None else (None, None)
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.wall()))
+        return {"state": state, "machine": machine, "code": code, "message": message, "until": until, "since": since}
 
     def publish(self) -> None:
         """The same, where it is read."""
