@@ -98,6 +98,7 @@ REMARKS: frozenset[Rule] = frozenset(
         rules_model.own_row_differs,
         rules_hardware.sparse_attention_needs_compiler,
         rules_hardware.fp8_is_weight_only,
+        rules_between.between_nodes,
         rules_memory.tight,
         rules_memory.vision_is_not_counted,
         rules_memory.what_flags_add_is_not_counted,
