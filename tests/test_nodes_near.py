@@ -90,17 +90,50 @@ def told(cloud: str, type_: str, gpu: str, count: int = 1, **more: Any) -> dict[
     return {each.code: each for each in check(asked).findings}
 
 
-def test_a_type_with_efa_is_told_by_its_own_network_and_that_efa_is_not_set_up() -> None:
-    found = told("aws", "g6.8xlarge", "L4")
-    network, rdma = found["fit.nodes-network"], found["fit.rdma-not-used"]
-    assert (network.severity, rdma.severity) == ("info", "info")
-    # 16 KiB a token, 8,192 of them, at 25 Gbit/s.
-    assert "25 Gbit/s" in network.message
-    assert f"{16 * 1024 * 8192 * 8 / 25e9:.2f} s" in network.message
-    assert "nodes_near: true" in network.hint
-    assert re.search(r"has EFA.*aws-ofi-nccl.*none of that is set up", rdma.message)
-    assert "fit.rdma-not-used" not in told("aws", "g6.xlarge", "L4")
-    assert "nodes_near" not in told("aws", "g6.8xlarge", "L4", nodes_near=True)["fit.nodes-network"].hint
+def test_a_plan_says_how_fast_the_network_of_the_type_is_and_what_keeps_machines_near() -> None:
+    plan = plan_of({**server("aws"), "nodes": 2})
+    (between,) = (each for each in plan.notes if each.code == "fit.between-nodes")
+    # 16 KiB a token, 8,192 of them, at the 5 Gbit/s of a g4dn.xlarge.
+    assert "at 5 Gbit/s, which g4dn.xlarge has" in between.message
+    assert f"{16 * 1024 * 8192 * 8 / 5e9:.2f} s" in between.message
+    assert "nodes_near: true" in between.hint
+    assert "fit.rdma-not-used" not in {each.code for each in plan.notes}
+    (between,) = (each for each in placed("aws", nodes=2).notes if each.code == "fit.between-nodes")
+    assert "nodes_near" not in between.hint
+
+
+@pytest.mark.parametrize(
+    ("cloud", "type_", "gpu", "count", "needs"),
+    [
+        ("aws", "p4d.24xlarge", "A100-40GB", 8, "EFA.*aws-ofi-nccl"),
+        ("aws", "g6.8xlarge", "L4", 1, "EFA.*aws-ofi-nccl"),
+        ("tencent", "HCCPNV6.96XLARGE2304", "H20", 8, "RDMA.*TCCL"),
+        ("aliyun", "ecs.gn8is.2xlarge", "L20", 1, "eRDMA.*NCCL"),
+    ],
+)
+def test_of_a_network_with_rdma_a_plan_says_that_it_is_not_used_and_no_figure(
+    cloud: str, type_: str, gpu: str, count: int, needs: str
+) -> None:
+    row = catalog.load().instances_of(cloud)[type_]
+    region, zones = next(iter(row.regions.items()), ("ap-guangzhou", ("ap-guangzhou-6",)))
+    asked = {**server(cloud), "region": region, "zone": zones[0], "nodes": 2}
+    plan = plan_of({**asked, "instance_type": type_, "gpu": gpu, "gpu_count": count})
+    notes = {each.code: each for each in plan.notes}
+    assert notes["fit.rdma-not-used"].severity == "warning"
+    assert re.search(rf"has {needs}.*none of that is set up", notes["fit.rdma-not-used"].message)
+    assert "at 10 Gbit/s, as an example," in notes["fit.between-nodes"].message
+    assert not re.search(r"Gbit|Tbps", notes["fit.rdma-not-used"].message)
+
+
+@pytest.mark.parametrize("more", [{}, {"replicas": 2}])
+def test_what_must_be_in_a_group_is_refused_where_none_is_made(more: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        placed("tencent", nodes=1, **more)
+    (found,) = refused.value.findings
+    assert (found.code, found.severity) == ("fit.nodes-not-near", "error")
+    assert "HCCPNV6.96XLARGE2304 in a high performance computing cluster alone" in found.message
+    # One that stands by itself, with the same GPUs.
+    placed("tencent", nodes=1, instance_type="PNV6.96XLARGE2304", **more)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pulumi_llm._review.items import Usage
 from pulumi_llm.cli import main
 from pulumi_llm.preflight import clusters
 from tests.cluster.fleets import FLEET, planned, resolved
+from tests.cluster.managed import fleet as made_cluster
 
 
 def asked(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
@@ -146,6 +147,22 @@ def test_what_is_not_known_is_unknown_and_never_nothing() -> None:
     assert {line.resource for line in bill.unknown} == {"x", "x-llm-gateway-state-persistentvolumeclaim"}
     open_ = {**FLEET, "load_balancer": True, "allowed_cidrs": ["203.0.113.0/24"]}
     assert "x-llm-gateway-service" in {line.resource for line in bill_of(open_).unknown}
+
+
+@pytest.mark.parametrize("managed", [False, True])
+def test_the_disk_of_the_vector_store_is_told_as_unknown_as_that_of_the_gateway_is(managed: bool) -> None:
+    args = made_cluster("aws", nodes={"min_count": 1}) if managed else FLEET
+    before = {line.slot for line in bill_of(args).lines}
+    bill = bill_of({**args, "vectors": {"memory_gib": 8, "disk_gib": 100}})
+    assert "vectors" not in before
+    assert {line.slot for line in bill.lines} == {*before, "vectors"}
+    (line,) = [each for each in bill.unknown if each.slot == "vectors"]
+    (claim,) = [each for each in bill.unknown if each.resource == "x-llm-gateway-state-persistentvolumeclaim"]
+    assert line.what == "the vector store's disk, 100 GiB"
+    assert line.unknown == claim.unknown
+    assert (line.note, line.per_hour) == ("", None)
+    (usual,) = [each for each in bill_of({**args, "vectors": {}}).unknown if each.slot == "vectors"]
+    assert usual.what == "the vector store's disk, 40 GiB"
 
 
 def test_what_a_made_cluster_costs_besides_its_gpu_nodes_is_told(

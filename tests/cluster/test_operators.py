@@ -12,6 +12,7 @@ import pytest
 
 from pulumi_llm._cluster import operators
 from pulumi_llm._plan.model import Plan, PlannedResource
+from pulumi_llm.errors import Refusal
 from tests.cluster.fleets import FOLLOWING, WIDE, named, planned, policies_of, spec_of
 from tests.cluster.managed import fleet
 
@@ -52,6 +53,19 @@ def test_what_a_fleet_needs_is_installed_by_its_makers_chart(called: str) -> Non
     assert release["values"]["nodeSelector"] == {"pulumi-llm/pool": "system"}
     # The policies let in whoever is in that namespace, and nobody else.
     assert release["namespace"] in json.dumps(policies_of(planned(asked(called))))
+
+
+@pytest.mark.parametrize("space", ["default", "kube-system"])
+@pytest.mark.parametrize(("called", "key"), [("keda", "keda_namespace"), ("kuberay-operator", "operator_namespace")])
+def test_it_is_not_installed_where_others_are(called: str, key: str, space: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        spec_of({**asked(called), key: space})
+    (found,) = refused.value.findings
+    assert found.code == "fleet.namespace-of-others"
+    assert found.hint == f"{key}: {called}"
+    # Whoever installs it himself says where, and so does a key that is of no use here.
+    assert spec_of({**asked(called, operators=False), key: space})
+    assert spec_of({**fleet("aws"), key: space})
 
 
 @pytest.mark.parametrize("called", WANTS)

@@ -17,6 +17,7 @@ from pulumi_llm.errors import Refusal
 from pulumi_llm.roles import registry
 from pulumi_llm.spec.store import STORE_CHARTS
 from tests.cluster.fleets import FLEET, WIDE, named, planned, policies_of, resolved, spec_of
+from tests.cluster.managed import MANAGED
 from tests.cluster.managed import fleet as made_cluster
 
 CHART = os.environ.get("PULUMI_LLM_WEAVIATE_CHART")
@@ -170,6 +171,21 @@ def test_another_store_has_no_chart_here_and_what_would_do_is_said(engine: str) 
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(changed: dict[str, Any], code: str, where: str) -> None:
     assert (code, where) in codes({**ASKING, **changed})
+
+
+def test_it_has_no_more_memory_than_a_node_of_a_made_cluster_without_the_systems_part() -> None:
+    for cloud in MANAGED:  # each with 16 GiB
+        made = made_cluster(cloud)
+        assert resolved({**made, "vectors": {"memory_gib": 12}})
+        with pytest.raises(Refusal) as refused:
+            resolved({**made, "vectors": {"memory_gib": 13}})
+        (found,) = refused.value.findings
+        assert (found.code, found.where) == ("fleet.node-too-small", "vectors.memory_gib")
+        assert found.hint == "memory_gib: 12 at most, or a cluster.managed.system_type that has 17 GiB"
+    assert resolved({**made_cluster("aws", system_type="m6i.2xlarge"), "vectors": {"memory_gib": 25}})
+    # Of a cluster that is there nobody knows the nodes without GPUs, and of some types not what they have.
+    assert resolved({**WITH, "vectors": {"memory_gib": 512}})
+    assert resolved({**made_cluster("aws", system_type="r9.huge"), "vectors": {"memory_gib": 512}})
 
 
 def test_a_key_that_the_chart_would_drop_cannot_be_written() -> None:

@@ -296,8 +296,10 @@ def _of_machines_near_each_other() -> Iterator[Finding]:
         ("aliyun", "ecs.gn8v.4xlarge", "H20", {"nodes_near": True, "spot": True}),
         ("aliyun", "ecs.gn6i-c4g1.xlarge", "T4", {"nodes_near": True}),
         ("tencent", "HCCPNV6.96XLARGE2304", "H20", {"gpu_count": 8}),
+        ("tencent", "HCCPNV6.96XLARGE2304", "H20", {"gpu_count": 8, "nodes": 1}),
         ("tencent", "GN7.2XLARGE32", "T4", {"nodes_near": True}),
         ("tencent", "PNV5b.8XLARGE96", "L20", {}),
+        ("aws", "g4dn.xlarge", "T4", {}),
     )
     in_no_list = {"aliyun": ("cn-hangzhou", ("cn-hangzhou-i",)), "tencent": ("ap-guangzhou", ("ap-guangzhou-6",))}
     for cloud, type_, gpu, more in rows:
@@ -900,6 +902,9 @@ MADE: tuple[dict[str, Any], ...] = (
     {**made("tencent", nodes={"count": 4}), "models": {"chat": {**_BARE, "scaling": {"least": 0, "most": 4}}}},
     {**made("tencent", nodes={"min_count": 0}), "models": {"chat": {**_BARE, "scaling": {"most": 2}}}},
     made("aws", cidr="10.64.0.0/20"),
+    {**made("aws"), "models": {"chat": _BARE}, "engine": "kuberay", "operator_namespace": "default"},
+    {**made("aws"), "vectors": {"memory_gib": 512}},
+    {**made("aws", system_type="t3.nano"), "vectors": {}},
     {**made("aws"), "kubeconfig": kubeconfig()},
     {**made("aws"), "nodes": {"count": 2, "gpu": "T4"}},
     {**FLEET, "nodes": {**FLEET["nodes"], "min_count": 1}},

@@ -16,6 +16,7 @@ from pulumi_llm._review.table import CostRule, NotInPlan, look
 from pulumi_llm._texts import _, sentences
 from pulumi_llm.catalog import Price
 from pulumi_llm.preflight import clusters, fleets
+from pulumi_llm.spec.store import FleetVectorsSpec
 
 FLEET = "llm:index:Fleet"
 """The component whose nodes somebody pays for, whoever bought them."""
@@ -89,6 +90,18 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
         yield item
     if managed is not None and isinstance(cloud, str) and isinstance(region, str):
         yield from _of_the_cluster(item, cloud, region, managed)
+    if isinstance(vectors := fleet.inputs.get("vectors"), Mapping):
+        yield _disk_of_the_store(item, {_snake(key): value for key, value in vectors.items()})
+
+
+def _disk_of_the_store(nodes: Item, vectors: Mapping[str, Any]) -> Item:
+    """A claim that Weaviate's chart makes, so that it is no resource of the plan; unknown as the gateway's claim is."""
+    gib = _whole(vectors.get("disk_gib", FleetVectorsSpec.model_fields["disk_gib"].default))
+    return replace(
+        nodes, slot="vectors", kind="other", name="", quantity=Decimal(1), told=None, note="", fewest=None,
+        what=_("the vector store's disk, {gib} GiB", gib=gib),
+        unknown=_("its storage class says whose disk it is, and the plan does not know that"),
+    )  # fmt: skip
 
 
 def _held(inputs: Mapping[str, Any], nodes: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from pulumi_llm import catalog
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Finding, Refusal, UnknownName
-from pulumi_llm.preflight import report, request, rules_shape
+from pulumi_llm.preflight import clusters, report, request, rules_shape
 
 if TYPE_CHECKING:
     from pulumi_llm.preflight.memory import Memory
@@ -170,6 +170,7 @@ def mistakes(fleet: FleetSpec, node: Node) -> Iterator[Finding]:
         )  # fmt: skip
     for name, each in fleet.models.items() if small else ():
         yield from _room(name, each.gpus, node)
+    yield from _room_for_the_store(fleet)
     quota = fleet.nodes.gpu_quota
     if quota is not None and quota < gpus:
         yield Finding(
@@ -206,6 +207,26 @@ def _room(name: str, gpus: int, node: Node) -> Iterator[Finding]:
                 _("nodes.{key}: {needed}, or what the nodes really have", key=key, needed=math.ceil(needed)),
                 where=f"nodes.{key}",
             )  # fmt: skip
+
+
+def _room_for_the_store(fleet: FleetSpec) -> Iterator[Finding]:
+    """In a cluster that is made a vector store stands on one of the nodes without GPUs, of which the size is known."""
+    managed, service = fleet.cluster.managed, clusters.service_of(fleet.nodes.cloud or "")
+    if fleet.vectors is None or managed is None or service is None:
+        return
+    name, wanted = managed.system_type or service.system_type, fleet.vectors.memory_gib
+    row = catalog.load().find_instance(service.cloud, name)
+    if row is None or row.memory_gib is None or wanted <= (most := int(row.memory_gib * (1 - FOR_OTHERS))):
+        return
+    least = math.ceil(wanted / (1 - FOR_OTHERS))
+    other = _("a cluster.managed.system_type that has {least} GiB", least=least)
+    yield Finding(
+        "fleet.node-too-small",
+        _("the vector store is to have {wanted} GiB on one {type}, which has {has:g}, and a fifth of that is the "
+          "system's", wanted=wanted, type=name, has=row.memory_gib),
+        _("memory_gib: {most} at most, or {other}", most=most, other=other) if most else other,
+        where="vectors.memory_gib",
+    )  # fmt: skip
 
 
 def gpus_of(fleet: FleetSpec) -> int:

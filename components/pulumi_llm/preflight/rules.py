@@ -44,7 +44,7 @@ MODEL_RULES: tuple[Rule, ...] = (
     rules_shape.groups_not_divisible,
     rules_shape.more_nodes_than_layers,
     rules_shape.without_stages,
-    rules_shape.between_nodes,
+    rules_between.between_nodes,
     rules_shape.context_beyond_model,
     rules_flags.flags_refused,
     rules_memory.unknown_shape,
@@ -87,7 +87,7 @@ PLACE_RULES: tuple[Rule, ...] = (
     rules_host.memory_too_small,
     rules_place.licence_gate,
     rules_place.mainland_ports,
-    rules_between.network_between,
+    rules_between.rdma_not_used,
     rules_between.not_near,
 )
 """Rules about where it runs, and under which terms."""
@@ -98,6 +98,7 @@ REMARKS: frozenset[Rule] = frozenset(
         rules_model.own_row_differs,
         rules_hardware.sparse_attention_needs_compiler,
         rules_hardware.fp8_is_weight_only,
+        rules_between.between_nodes,
         rules_memory.tight,
         rules_memory.vision_is_not_counted,
         rules_memory.what_flags_add_is_not_counted,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pulumi_llm._texts import _, either
 from pulumi_llm.errors import Finding
-from pulumi_llm.preflight import stages
 from pulumi_llm.preflight.objections import when
 from pulumi_llm.preflight.request import Case
 from pulumi_llm.preflight.rules_model import architectures
@@ -112,33 +111,6 @@ def without_stages(case: Case) -> Iterator[Finding]:
             nodes=case.request.nodes,
         ),
         _("nodes: 1 with more or larger GPUs, or a model of another class"),
-        where="nodes",
-    )
-
-
-def between_nodes(case: Case) -> Iterator[Finding]:
-    """What several machines cost: no request is faster by them, and what goes over the wire."""
-    model, nodes = case.model, case.request.nodes
-    if nodes == 1 or model.hidden is None:
-        return
-    yield Finding(
-        "fit.between-nodes",
-        _(
-            "each token passes {nodes} machines one after the other, {kib:.0f} KiB from each to the next: at "
-            "10 Gbit/s a prompt of 8,192 tokens is on the wire for {prompt:.2f} s, and each further token for "
-            "{token:.2f} ms and {hops} times the network's delay; one caller alone gets no more tokens a second than "
-            "from one machine that had room for the model",
-            nodes=nodes,
-            kib=stages.bytes_per_token(model) / 1024,
-            prompt=(nodes - 1) * stages.seconds(model, 8192, 10),
-            token=1000 * (nodes - 1) * stages.seconds(model, 1, 10),
-            hops=nodes,
-        ),
-        _(
-            "one machine with more or larger GPUs where there is one, or a quantized model; nodes is for what fits in "
-            "none"
-        ),
-        severity="warning",
         where="nodes",
     )
 

@@ -16,6 +16,7 @@ from pulumi_llm.spec.fields import Cidr, Count, Flag, Number, Part, Text, also, 
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
+from pulumi_llm.spec.namespaces import refuse_those_of_others
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
 from pulumi_llm.spec.scaling import MOST, ScalingSpec
 from pulumi_llm.spec.store import FleetVectorsSpec
@@ -371,18 +372,16 @@ class FleetSpec(Part):
 
     @model_validator(mode="after")
     def _the_namespace_is_its_own(self) -> Self:
-        taken = (
-            *self.allowed_namespaces,
-            *((self.operator_namespace,) if self.engine == KUBERAY else ()),
-            *((self.keda_namespace,) if self.follows else ()),
+        namespaces = {
+            **({"operator_namespace": self.operator_namespace} if self.engine == KUBERAY else {}),
+            **({"keda_namespace": self.keda_namespace} if self.follows else {}),
+        }
+        managed = self.cluster.managed
+        refuse_those_of_others(
+            self.namespace,
+            taken=(*self.allowed_namespaces, *namespaces.values()),
+            made=namespaces if managed is not None and managed.operators else {},
         )
-        if self.namespace == "default" or self.namespace.startswith("kube-") or self.namespace in taken:
-            raise invalid(
-                "fleet.namespace-of-others",
-                _("the namespace {name!r} is there already, with others in it; the fleet makes one of its own, closes "
-                  "it, and takes it away with itself", name=self.namespace),
-                "namespace: llm",
-            )  # fmt: skip
         return self
 
 
