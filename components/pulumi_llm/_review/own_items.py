@@ -95,7 +95,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
 
 
 def _disk_of_the_store(nodes: Item, vectors: Mapping[str, Any]) -> Item:
-    """A claim that Weaviate's chart makes, so that it is no resource of the plan; unknown as the gateway's claim is."""
+    """A claim that its chart makes, so that it is no resource of the plan; unknown as the gateway's claim is."""
     gib = _whole(vectors.get("disk_gib", FleetVectorsSpec.model_fields["disk_gib"].default))
     return replace(
         nodes, slot="vectors", kind="other", name="", quantity=Decimal(1), told=None, note="", fewest=None,
