@@ -26,6 +26,7 @@ from pathlib import Path
 
 import archive
 import authority
+import front
 import image
 import pins
 import wheels
@@ -169,7 +170,7 @@ class Builder:
                 "pip", "python3", "-m", "pip", "wheel", "-q", "--no-cache-dir", "-w", f"/wheels/{name}", *wanted
             )
         (new / "vllm").mkdir()
-        wheels.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
+        front.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
         wheels.lock(new)
 
     def page_wheels(self, work: Path, new: Path) -> None:
