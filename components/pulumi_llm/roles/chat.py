@@ -106,7 +106,7 @@ def _store(node: NodeRequest, role: str) -> str | None:
     """The store beside it that documents are kept in; None: they are kept in none."""
     if not _settings(node, role).get("embeddings"):
         return None
-    return next(each for each in STORES if node.asked(each) is not None)
+    return next((each for each in STORES if node.asked(each) is not None), SLIM)
 
 
 def _of_store(node: NodeRequest, role: str) -> dict[str, str]:
