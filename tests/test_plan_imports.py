@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench._installed import SIX, environment
+
 from tests.plans import ROOT
 
 PLAIN = ("plan", "-s", "aliyun-t4")
