@@ -8,10 +8,12 @@ it is signed with those credentials and if the role's policies let it: then the 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -125,6 +127,14 @@ def write(folder: Path, rows: Mapping[str, Row]) -> None:
     new = folder / "compute.json.new"
     new.write_text(json.dumps({address: asdict(row) for address, row in rows.items()}), encoding="utf-8")
     new.replace(folder / "compute.json")
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """For one alone who reads, and writes what follows from that: a program's packages work at the same time."""
+    with (folder / "compute.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Compute:

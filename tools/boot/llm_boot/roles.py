@@ -67,11 +67,12 @@ def concerns(token: str) -> bool:
 
 def tell(world: World, store: Store) -> None:
     """Let the edge know the roles of all machines that have one. What it was told of their notices stays."""
-    known = compute.read(world.folder)
-    rows = {row.machine: row for row in known.values()}
-    made = dict(_rows(world, store, rows))
-    if made or known:
-        compute.write(world.folder, made)
+    with compute.changing(world.folder):
+        known = compute.read(world.folder)
+        rows = {row.machine: row for row in known.values()}
+        made = dict(_rows(world, store, rows))
+        if made or known:
+            compute.write(world.folder, made)
 
 
 def _rows(world: World, store: Store, known: dict[str, Row]) -> Iterator[tuple[str, Row]]:

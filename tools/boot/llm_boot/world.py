@@ -144,7 +144,7 @@ class World:
 
     def tell(self, machine: Machine, row: Row) -> None:
         """Let a cloud know this of a machine from now on. It has to have its address."""
-        with self._lock():
+        with compute.changing(self.folder):
             compute.write(self.folder, {**compute.read(self.folder), machine.address: row})
 
     def orders(self, **match: Any) -> list[dict[str, Any]]:
