@@ -26,7 +26,7 @@ IDS = {"aliyun": "i-bp1booted", "tencent": "ins-booted", "aws": "i-0123456789abc
 OTHERS = {"aliyun": "i-bp1other", "tencent": "ins-other", "aws": "i-0fedcba9876543210", "gcp": "4712"}
 MODEL = "gpt-6-luna"
 KEY = "sk-made-up-gateway_key_{}"
-SPENT = {"daily_tokens": 40}
+SPENT = {"daily_tokens": 150}
 
 FAST = """\
 import json, sys, time

@@ -169,7 +169,8 @@ def test_after_it_was_taken_another_machine_has_keys_and_limits_from_the_disk(no
         if status != 200:
             break
     assert (status, json.loads(body)["error"]["code"]) == (429, "budget_exceeded")
-    node.configure(row_of("aws", notice=NOTICES["aws"][0]))
+    node.configure(row_of("aws"))
+    node.world.tell(node.machine, row_of("aws", notice=NOTICES["aws"][0]))
     node.wait(lambda: node.state().get("code") == "leave.spot-notice", "the notice", 10)
     node.machine.kill()
     node.machine.destroy()
