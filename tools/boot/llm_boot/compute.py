@@ -156,8 +156,8 @@ class Compute:
         plain = urlsplit(path).path
         lasting, shown, status = TOKENS.get(row.cloud, ("", "", 0))
         if method == "PUT":
-            good_ = plain == "/latest/api/token" and headers.get(lasting, "").isdigit()
-            return Answer(200, f"token-of-{row.id}".encode()) if good_ else Answer(404)
+            fits = plain == "/latest/api/token" and headers.get(lasting, "").isdigit()
+            return Answer(200, f"token-of-{row.id}".encode()) if fits else Answer(404)
         if shown and headers.get(shown) != f"token-of-{row.id}":
             return Answer(status)
         if row.cloud == "gcp" and headers.get("metadata-flavor") != "Google":
