@@ -47,7 +47,8 @@ class Told:
 
 
 def test_every_scenario_is_kept() -> None:
-    assert {f"{each.client}/{each.name}" for each in SCENARIOS} == {f"{e.parent.name}/{e.stem}" for e in KEPT}
+    rows = {f"{each.client}/{each.name}" for each in SCENARIOS}
+    assert rows == {f"{e.parent.name}/{e.stem}" for e in KEPT}
 
 
 def test_what_is_kept_holds_no_secret_and_nothing_of_the_machine() -> None:
