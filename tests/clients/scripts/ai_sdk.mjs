@@ -63,6 +63,6 @@ async function left(model, prompt) {
 }
 
 // The program goes on, and so do its connections that nobody closed.
-const goesOn = () => new Promise((done) => setTimeout(done, 60_000));
+const goesOn = () => new Promise((done) => setTimeout(done, 300_000));
 
 await scenarios[process.argv[2]]();

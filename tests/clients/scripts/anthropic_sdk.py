@@ -48,7 +48,7 @@ def cancel() -> None:
     with client.messages.stream(model="stall", max_tokens=50, messages=HELLO) as events:
         print(next(iter(events.text_stream)), flush=True)
     # The program goes on, and so do its connections that nobody closed.
-    time.sleep(60)
+    time.sleep(300)
 
 
 def errors() -> None:
@@ -91,7 +91,7 @@ def hangs_up() -> None:
             if said == 20:
                 break
     print("heard", said, flush=True)
-    time.sleep(60)
+    time.sleep(300)
 
 
 def refusals() -> None:

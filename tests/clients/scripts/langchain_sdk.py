@@ -62,13 +62,13 @@ def cancel() -> None:
     for model in both("stall"):
         left(model, "Say hello")
     # The program goes on, and so do its connections that nobody closed.
-    time.sleep(60)
+    time.sleep(300)
 
 
 def hangs_up() -> None:
     for model in BOTH:
         left(model, "Talk without end")
-    time.sleep(60)
+    time.sleep(300)
 
 
 globals()[sys.argv[1]]()

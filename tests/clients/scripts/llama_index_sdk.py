@@ -41,22 +41,13 @@ def tools() -> None:
     print(model.chat_with_tools([tool], chat_history=asked).message.content)
 
 
-def left(name: str, asked: str) -> None:
-    other = OpenAILike(model=name, is_chat_model=True, max_retries=0, **WHERE)
-    for each in other.stream_chat([ChatMessage(role="user", content=asked)]):
-        if each.delta:
-            print(each.delta, flush=True)
-            break
-    # The program goes on, and so do its connections that nobody closed.
-    time.sleep(60)
-
-
 def cancel() -> None:
-    left("stall", "Say hello")
-
-
-def hangs_up() -> None:
-    left(MODEL, "Talk without end")
+    other = OpenAILike(model="stall", is_chat_model=True, max_retries=0, **WHERE)
+    events = other.stream_chat(HELLO)
+    print(next(each.delta for each in events if each.delta), flush=True)
+    events.close()
+    # The program goes on, and its connection with it.
+    time.sleep(300)
 
 
 globals()[sys.argv[1]]()

@@ -50,7 +50,7 @@ def cancel() -> None:
         print(each.choices[0].delta.content, flush=True)
         break
     # The program goes on, and so do its connections that nobody closed.
-    time.sleep(60)
+    time.sleep(300)
 
 
 def count() -> None:
@@ -121,7 +121,7 @@ def hangs_up() -> None:
         if said == 20:
             break
     print("heard", said, flush=True)
-    time.sleep(60)
+    time.sleep(300)
 
 
 def refusals() -> None:
