@@ -160,9 +160,12 @@ ALONE = (
 """Tests of what several processes do within some seconds: beside three other tests on two processors they fail for want
 of time. `make test` runs them one after the other."""
 
+FIRST = ("aliyun", "aws", "tencent")
+"""The clouds of the stacks that are shipped: each runs its T4's, and one of them its A100's."""
+
 EVERY_ROW = (
     "tests/engine/test_failures.py::test_bad_input",
-    "tests/engine/test_stacks.py::test_preview_up",
+    *(f"tests/engine/test_stacks.py::test_preview_up_and_destroy_of_a_shipped_stack[{cloud}-t4" for cloud in FIRST),
     "tests/engine/test_steps.py",
     "tests/engine/test_yaml.py",
     "tests/rehearsal/test_credentials.py",

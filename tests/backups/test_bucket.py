@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulumi_llm._backup.manifest import FILE
 from pulumi_llm._backup.places import Store
 from pulumi_llm.errors import Refusal
+from pulumi_llm.roles.backup import CONFIG
 from pulumi_llm.spec import bucket_of
 from tests.backups.plain import Plain
 from tests.backups.versitygw import KEY, PROGRAM, SECRET, Gateway, credentials
@@ -126,6 +129,51 @@ def test_the_timer_signs_by_curl_sends_the_manifest_last_and_deletes_the_oldest(
             "code": "backup.target-refused",
             "hint": None,
         }
+        node.wait()
+    finally:
+        node.close()
+
+
+def test_a_newer_version_of_the_store_comes_after_a_backup_that_lies_in_the_bucket(
+    server: tuple[str, Path], tmp_path: Path
+) -> None:
+    endpoint, files = server
+    target = {"url": f"{endpoint}/kept", "region": "cn-hangzhou", "prefix": "below/project/stack", "keep": 7}
+    node = Plain(tmp_path / "node", target=target)
+    lies = files / "below/project/stack"
+    document = node.document
+    (config,) = (each for each in document["files"] if each["path"] == CONFIG)
+    newer = {**config, "content": json.dumps({**json.loads(config["content"]), "version": "9.9"})}
+    upgrade = {**document, "files": [newer if each is config else each for each in document["files"]]}
+    (name,) = document["before"]
+    code = (
+        f"import json, sys; sys.path.insert(0, {str(node.path('/opt/llm/lib'))!r})\n"
+        f"from llm_node import {name}, system\n"
+        f"try: {name}.before(json.load(sys.stdin), print)\n"
+        "except system.Failure as failure: print('FAILED', failure.code, failure.message)"
+    )
+
+    def asked(settings: dict[str, Any]) -> str:
+        given = json.dumps(settings)
+        done = subprocess.run([sys.executable, "-c", code], input=given, env=node.env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    try:
+        node.write("/srv/llm/secrets/backup.access-key-id", f"{KEY}\n")
+        node.write("/srv/llm/secrets/backup.access-key-secret", f"{SECRET}\n")
+        node.fill("before")
+        assert asked(document) == ""
+        assert not lies.exists()
+        stands = json.loads(config["content"])
+        assert asked(upgrade).strip().endswith(f"a backup before {stands['title']} {stands['version']} becomes 9.9")
+        (made,) = lies.iterdir()
+        assert json.loads((made / FILE).read_text())["version"] == stands["version"]
+        node.write("/srv/llm/secrets/backup.access-key-secret", "another\n")
+        said = asked(upgrade)
+        assert "FAILED backup.none-before-upgrade" in said
+        assert "[backup.target-refused]" in said
+        assert [each for each in lies.iterdir() if (each / FILE).exists()] == [made]
         node.wait()
     finally:
         node.close()

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pulumi_llm import _bootstrap as bootstrap
-from pulumi_llm._bootstrap import NodeRequest, Route
+from pulumi_llm._bootstrap import BackupRole, NodeRequest, Route
+from pulumi_llm.roles.backup import CONFIG
 from tests.bootstrap.samples import (
     MINI,
     Node,
@@ -707,3 +708,37 @@ def test_environments_of_other_versions_go_once_the_change_is_ready(tmp_path: Pa
     up(node, gpu_node())
     assert not old.exists()
     assert now.exists()
+
+
+# --- before an upgrade
+
+
+def test_an_upgrade_waits_for_a_backup_and_changes_nothing_where_it_fails(tmp_path: Path) -> None:
+    """Real versitygw and a real archive: tests/backups/test_bucket.py."""
+    target = {"url": "https://kept.example.com", "region": "cn-hangzhou", "prefix": "p", "keep": 7}
+    request = vector_node().having(BackupRole(engine="weaviate", target=target, hours=24))
+    node = ready_node(tmp_path, request)
+    up(node, request)
+    document = stage(node, request)
+    (config,) = (each for each in document["files"] if each["path"] == CONFIG)
+    older = json.loads(config["content"]) | {"version": "1.38.1"}
+    good = json.loads(node.path("/opt/llm/good.json").read_text())
+    node.path(CONFIG).write_text(json.dumps(older))
+    last = {"error": {"code": "backup.no-room", "message": "the disk is full"}}
+    node.path("/srv/llm/backup").mkdir(parents=True, exist_ok=True)
+    word = f"[ \"$2\" != llm-backup.service ] || echo '{json.dumps(last)}' > {node.path('/srv/llm/backup/last.json')}"
+    node.fake("systemctl", f"{word}\n{SYSTEMCTL.format(root=tmp_path)}")
+    given = bootstrap.secrets_document(document, secrets_for(request))
+    before = len(node.calls)
+    done = node.run("apply", stdin=given)
+    assert done.returncode == 1
+    assert "[backup.none-before-upgrade]" in done.stderr
+    assert "Weaviate 1.38.1 becomes" in done.stderr
+    assert "[backup.no-room] the disk is full; nothing is changed" in done.stderr
+    assert node.calls[before:] == ["systemctl start llm-backup.service"]
+    assert json.loads(node.path(CONFIG).read_text()) == older
+    assert json.loads(node.path("/opt/llm/good.json").read_text()) == good
+    made = json.dumps({"id": "made"})
+    node.fake("systemctl", f"{word.replace(json.dumps(last), made)}\n{SYSTEMCTL.format(root=tmp_path)}")
+    assert node.run("apply", stdin=given).returncode == 0
+    assert json.loads(node.path(CONFIG).read_text()) == json.loads(config["content"])

@@ -103,6 +103,11 @@ def test_embedding_gemma_says_it_by_another_name(tmp_path: Path) -> None:
     assert one_way.per_token > both.per_token == 0
 
 
+def test_what_transformers_does_not_load_is_not_taken_for_no(tmp_path: Path) -> None:
+    config = {**first("Gemma3TextModel"), "use_bidirectional_attention": "all"}
+    assert read(tmp_path, config).unknown_shape == 'use_bidirectional_attention: "all"'
+
+
 def test_a_jina_model_that_is_no_decoder_keeps_nothing(tmp_path: Path) -> None:
     config = {**LLAMA, "architectures": ["JinaEmbeddingsV5Model"], "model_type": "llama"}
     sizes = []

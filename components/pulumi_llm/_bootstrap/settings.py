@@ -57,6 +57,8 @@ def settings(request: NodeRequest) -> dict[str, Any]:
             "units": [unit for unit, _role in ahead],
             "files": [row["path"] for rows in own.values() for row in rows if not row["early"]],
         }
+    if before := [name for role in roles for name in role.before(request)]:
+        document["before"] = before
     if late := folders(request, early=False):
         document["folders"] = late
     for role in roles:

@@ -43,6 +43,10 @@ class Backup(Role):
         asked = _asked(node)
         return {**super().values(node), "hours": asked.hours, "unit_of_store": registry.role(asked.engine).unit}
 
+    def before(self, node: NodeRequest) -> tuple[str, ...]:
+        """Where the machine makes backups by itself, one comes before an upgrade of what it keeps."""
+        return () if _asked(node).hours is None else ("backup_before",)
+
     def code_on(self, node: NodeRequest) -> dict[str, str]:
         """The programs, and the means of the node's own store."""
         store = registry.role(_asked(node).engine)

@@ -156,6 +156,10 @@ class Role:
         """Those of its units that a new node starts before all is installed: they wait for their own stages."""
         return ()
 
+    def before(self, node: NodeRequest) -> tuple[str, ...]:
+        """Modules of its own that the node asks before it changes anything (``before``, see apply.py)."""
+        return ()
+
     @property
     def _own_units(self) -> tuple[str, ...]:
         """Those that its folder or its compose file makes."""

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,6 +65,8 @@ def change(settings: dict[str, Any], secrets: dict[str, str], seconds: float) ->
     good, begun = status.read(at(GOOD)), time.monotonic()
     settings = beside.chosen(settings, good)
     beside.over()
+    for name in settings.get("before", []):
+        import_module(f"llm_node.{name}").before(settings, say)  # what fails here has changed nothing
     try:
         enforce(settings, secrets, good, begun + seconds * (FIRST if good else 1))
     except Failure as failure:

@@ -27,12 +27,6 @@ PATIENCE = 600
 """Seconds for a whole test: each change is two programs of a node, half a minute each on a busy machine."""
 SHARED = "sk-front-0123456789abcdef"
 """The first machine's key at the other one."""
-RUN = """import sys; from pathlib import Path; from llm_gate import __main__, paths
-at, run = list(paths.Paths.__init__.__defaults__), Path(sys.argv.pop(1))
-at[3:] = [run / each.name for each in at[3:]]
-paths.Paths.__init__.__defaults__ = tuple(at)
-__main__.main()"""
-"""The gateway, with the root directory of its node in the place of `/run/llm`."""
 
 
 @dataclass
@@ -86,8 +80,8 @@ class Turn(Machine):
 async def gateway(it: Turn) -> AsyncIterator[None]:
     state = it.node.path("/srv/llm/gateway")
     state.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-c", RUN, str(it.node.path("/run/llm")), "--port", it.url.rpartition(":")[2]]
-    argv += ["--metrics-port", it.use.rpartition(":")[2].partition("/")[0]]
+    argv = [sys.executable, "-m", "llm_gate", "--run", str(it.node.path("/run/llm"))]
+    argv += ["--port", it.url.rpartition(":")[2], "--metrics-port", it.use.rpartition(":")[2].partition("/")[0]]
     argv += ["--settings", str(it.node.path("/opt/llm/gateway")), "--state", str(state)]
     argv += ["--secrets", str(it.node.path("/srv/llm/secrets"))]
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CODE)}

@@ -39,7 +39,10 @@ def sees_all(settings: Settings) -> bool:
     if named in CLASSES:
         return True
     if named == "Gemma3TextModel":  # it is asked by another name, and ``is_causal`` is set from it
-        return settings.flag("use_bidirectional_attention")
+        asked = settings.value("use_bidirectional_attention")
+        if asked is not None and not isinstance(asked, bool):  # transformers 5.19.0 does not load it
+            settings.refuse("use_bidirectional_attention", asked)
+        return asked is True
     if named == "JinaEmbeddingsV5Model" and settings.value("is_decoder") is False:
         return True
     if settings.value("is_causal") is not False:
