@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,22 +19,15 @@ pytest.importorskip("alibabacloud_ecs20140526", reason="the wire is spoken to by
 pytest.importorskip("tencentcloud.cvm", reason="the wire is spoken to by Tencent Cloud's own CVM client")
 
 from alibabacloud_ecs20140526 import models as ecs
-from Tea.exceptions import TeaException
-from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from tests.rehearsal import test_aliyun_wire, test_tencent_wire
+from tests.rehearsal.test_aliyun_wire import refused
 
 HCC, PLAIN = "HCCPNV6.96XLARGE2304", "PNV6.96XLARGE2304"
 """One that must be in a cluster, and one with the same GPUs that must not."""
 ZONE, ELSEWHERE = f"{test_tencent_wire.REGION}-4", f"{test_tencent_wire.REGION}-2"
 LOW_LATENCY = "ecs.gn8v.4xlarge"
 """Nobody says where it is sold, so any zone may."""
-
-
-def refused(call: Callable[[], Any]) -> str:
-    with pytest.raises((TeaException, TencentCloudSDKException)) as caught:
-        call()
-    return str(caught.value.code)
 
 
 @pytest.fixture
