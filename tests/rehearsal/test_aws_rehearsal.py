@@ -14,7 +14,7 @@ import yaml
 from pulumi_llm._rehearsal import pointing, report
 from pulumi_llm._rehearsal.plugins import Official
 from pulumi_llm._rehearsal.rehearsal import Asked, Rehearsal, rehearse
-from tests.rehearsal.changes import ROOT, Edit, edits, written
+from tests.rehearsal.changes import ROOT, edits, written
 from tests.rehearsal.plugin_home import installed
 
 GUIDE = ROOT / "docs" / "real-account.md"
@@ -157,24 +157,3 @@ def test_awss_arguments_are_those_of_the_sdk() -> None:
     source = inspect.getsource(pulumi_aws.provider)
     for name in pointing.facts("aws")["arguments"]:
         assert f'"{name}"' in source, name
-
-
-@pytest.mark.engine_all
-@pytest.mark.engine
-def test_machines_near_each_other_are_made_in_their_group_and_leave_it_before_it_goes(
-    stand_in: Path, tmp_path: Path
-) -> None:
-    near, alone = Edit("near", {"server.nodes": 2, "server.nodes_near": True}), Edit("alone", {"server.nodes": 1})
-    alone.values["server.nodes_near"] = None
-    done = rehearsed("aws-t4", *written("aws-t4", tmp_path, (near, alone)))
-    assert report.findings(done) == []
-    changed = actions(done, "change near")
-    assert changed.index("ec2:CreatePlacementGroup") < changed.index("ec2:RunInstances")
-    (there,) = (each for each in done.phases if each.name == "change near")
-    groups = {each.parameters.get("Placement.GroupName") for each in there.calls if each.name == "ec2:RunInstances"}
-    assert len(groups) == 1
-    assert None not in groups
-    gone = actions(done, "change alone")
-    assert max(at for at, each in enumerate(gone) if each == "ec2:TerminateInstances") < gone.index(
-        "ec2:DeletePlacementGroup"
-    )
