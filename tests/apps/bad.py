@@ -16,7 +16,8 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("apps.rag-without-chat", {"apps": {"rag": RAG}}, {}),
     ("apps.key-from-elsewhere", {"apps": {"chat": {**CHAT, "key": {"source_cidrs": ["203.0.113.0/24"]}}}}, {}),
     ("apps.key-taken", {"apps": {"chat": CHAT}, "keys": {"chat": {}}}, {}),
-    ("apps.rag-store", {"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "weaviate"}),
+    ("apps.rag-store", {"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "qdrant"}),
+    ("apps.rag-store", {"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "weaviate", "placement": "own"}),
     ("apps.rag-store", {"apps": {"chat": CHAT, "rag": RAG}}, {"engine": "pgvector", "placement": "own"}),
     (
         "apps.unserved-model",

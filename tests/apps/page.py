@@ -18,10 +18,11 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -37,7 +38,7 @@ from tests.vectors.wheels import environment
 
 ADMIN, PASSWORD = "ops@example.com", "P" * 40
 KEY = "sk-the-pages-own-" + "k" * 20
-START_SECONDS = 120
+START_SECONDS = 240  # it imports for half a minute, and for minutes where others work beside it
 DIMENSIONS = 64
 
 
@@ -141,8 +142,11 @@ def variables(text: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def page(folder: Path, asked: NodeRequest, *, store: int | None = None, **secrets: str) -> AsyncIterator[Page]:
-    """The page of a node. ``store``: PostgreSQL's port here; ``secrets``: more of the node's secrets, by name."""
+async def page(
+    folder: Path, asked: NodeRequest, *, store: Mapping[str, str] = MappingProxyType({}), **secrets: str
+) -> AsyncIterator[Page]:
+    """The page of a node. ``store``: what its settings say of a store, and what holds here; ``secrets``: more of the
+    node's secrets, by name."""
     given = {"open_webui_password": PASSWORD, "open_webui_session": "S" * 40, "gateway_key_chat": KEY, **secrets}
     document = _bootstrap.settings(asked)
     home, port = folder / "open-webui", free_port()
@@ -153,7 +157,7 @@ async def page(folder: Path, asked: NodeRequest, *, store: int | None = None, **
         async with gateway.running() as gate:
             moves = {
                 "127.0.0.1:4000": gate.url.removeprefix("http://"), "/srv/llm/open-webui": str(home),
-                "127.0.0.1:18446": f"127.0.0.1:{store}", "--port 7311": f"--port {port}",
+                "--port 7311": f"--port {port}", **store,
             }  # fmt: skip
             unit = moved(written(document, "/etc/systemd/system/llm-chat.service"), moves)
             told = variables(moved(written(document, "/opt/llm/open-webui/settings.env"), moves))

@@ -15,7 +15,7 @@ from pulumi_llm.errors import Finding, Refusal
 from pulumi_llm.preflight import apps, beside
 from pulumi_llm.roles import registry
 from pulumi_llm.roles.caddy import caddyfile
-from pulumi_llm.roles.chat import KEY, STORE, _quoted
+from pulumi_llm.roles.chat import KEY, _quoted
 from pulumi_llm.spec import ChatSpec
 from tests.apps.bad import BAD, CHAT, RAG, UPSTREAMS
 from tests.apps.page import node, platform, variables, written
@@ -196,6 +196,38 @@ def test_it_answers_by_tls_at_its_own_port_and_under_the_nodes_name() -> None:
     assert told["WEBUI_URL"] == told["CORS_ALLOW_ORIGIN"] == "https://llm.example.com:18447"
 
 
+def test_with_weaviate_beside_it_documents_are_kept_there_and_the_page_waits_for_it() -> None:
+    document = _bootstrap.settings(node(**RAGGED, vectors={"engine": "weaviate"}))
+    told = variables(written(document, "/opt/llm/open-webui/settings.env"))
+    assert (told["VECTOR_DB"], told["USE_SLIM_DOCKER"]) == ("weaviate", "false")
+    addresses = {name: told[name] for name in told if name.startswith("WEAVIATE_")}
+    assert addresses == {
+        "WEAVIATE_HTTP_HOST": "127.0.0.1", "WEAVIATE_HTTP_PORT": "8080",
+        "WEAVIATE_GRPC_HOST": "127.0.0.1", "WEAVIATE_GRPC_PORT": "50051", "WEAVIATE_SKIP_INIT_CHECKS": "true",
+    }  # fmt: skip
+    (row,) = [each for each in document["secret_files"] if each["path"].endswith("/open-webui.env")]
+    assert row["entries"]["weaviate_api_key"] == "WEAVIATE_API_KEY"
+    unit = written(document, "/etc/systemd/system/llm-chat.service")
+    assert "After=llm-environments.service llm-gate.service llm-weaviate.service" in unit.splitlines()
+    (waits,) = [each for each in unit.splitlines() if each.startswith("ExecStartPre=")]
+    assert waits.endswith("http://127.0.0.1:8080/v1/.well-known/ready")
+    assert written(document, waits.split()[2]).startswith('"""Waits until')
+
+
+def test_documents_in_weaviate_are_warned_of_and_in_postgresql_they_are_not() -> None:
+    for engine, wanted in (("weaviate", ["warning"]), ("pgvector", [])):
+        found = server(**RAGGED, vectors={"engine": engine}).warnings
+        assert [each.severity for each in found if each.code == "apps.rag-keeps-deleted"] == wanted
+
+
+def test_who_empties_the_page_of_documents_would_empty_all_of_weaviate_and_may_not() -> None:
+    refused = re.compile(
+        r"@empties path /api/v1/files/all /api/v1/retrieval/reset/db\n\thandle @empties \{\n\t\trespond 403"
+    )
+    assert refused.search(caddyfile(node(**RAGGED, vectors={"engine": "weaviate"})))
+    assert not refused.search(caddyfile(node(**RAGGED, vectors={"engine": "pgvector"})))
+
+
 def test_without_retrieval_it_asks_for_no_vectors_and_has_no_password_of_a_store() -> None:
     document = _bootstrap.settings(node(vectors={"engine": "pgvector"}))
     told = variables(written(document, "/opt/llm/open-webui/settings.env"))
@@ -225,7 +257,6 @@ def test_the_fit_check_counts_its_memory_and_its_disk() -> None:
 
 def test_the_names_that_stand_twice_are_the_same() -> None:
     assert apps.CHAT == KEY
-    assert apps.STORE == STORE
     assert ChatSpec.model_fields["engine"].default == registry.DEFAULT_CHAT
     assert get_args(ChatSpec.model_fields["engine"].annotation)[0] == registry.DEFAULT_CHAT
     assert registry.role(registry.DEFAULT_CHAT).manifest.listeners["page"].port == ChatSpec.model_fields["port"].default

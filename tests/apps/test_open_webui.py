@@ -13,6 +13,7 @@ import pytest
 from tests.apps.page import ADMIN, DIMENSIONS, KEY, PASSWORD, Page, node, page
 from tests.gateway.fake import ANSWER
 from tests.vectors.noble import ROOT, cluster
+from tests.vectors.weaviate import SERVER, STORE_KEY, running
 from tests.vectors.wheels import is_installed
 
 pytestmark = [
@@ -134,24 +135,57 @@ async def test_a_document_is_found_again_and_cited(tmp_path: Path, reranker: str
     with cluster(tmp_path / "store") as store:
         store.password(STORE_PASSWORD)
         await asyncio.to_thread(store.start)
-        async with page(tmp_path, asked, store=store.port, pgvector_password=STORE_PASSWORD) as it:
-            async with it.admin() as admin:
-                file = await _put(admin)
-                kept = await asyncio.to_thread(
-                    store.sql, "SELECT count(*), max(vector_dims(vector)) FROM document_chunk", password=STORE_PASSWORD
-                )
-                assert kept[1].strip().endswith(f"|{DIMENSIONS}")
-                it.models.seen.clear()
-                sources = await _ask_about(admin, file)
-                assert "brass valve" in sources
-                assert "manual.txt" in sources
-            paths = {each.path for each in it.models.seen}
-            assert "brass valve" in str(it.models.last.body)
-            assert {"/v1/embeddings", "/v1/chat/completions"} <= paths
-            assert ("/v1/rerank" in paths) is (reranker is not None)
-            assert {who for (who,) in await it.gate.settled("key")} == {"chat"}
-            assert KEY not in it.log.read_text()
-            assert "Traceback" not in it.log.read_text()
+        moves = {"127.0.0.1:18446": f"127.0.0.1:{store.port}"}
+        async with page(tmp_path, asked, store=moves, pgvector_password=STORE_PASSWORD) as it, it.admin() as admin:
+            file = await _put(admin)
+            kept = await asyncio.to_thread(
+                store.sql, "SELECT count(*), max(vector_dims(vector)) FROM document_chunk", password=STORE_PASSWORD
+            )
+            assert kept[1].strip().endswith(f"|{DIMENSIONS}")
+            await _cites(it, admin, file, reranker)
+
+
+@pytest.mark.skipif(not SERVER.exists(), reason="Weaviate's server is not here: tools/fetch boot")
+@pytest.mark.parametrize("reranker", [None, "bge-reranker"], ids=["by nearness", "put in order"])
+async def test_a_document_is_found_again_in_weaviate_and_cited(tmp_path: Path, reranker: str | None) -> None:
+    rag = {"embeddings": "text-embedding-v4", "dimensions": DIMENSIONS, "reranker": reranker}
+    asked = node(apps={"rag": rag}, vectors={"engine": "weaviate"})
+    with running(tmp_path / "store", asked, "") as store:
+        moves = {
+            "WEAVIATE_HTTP_PORT=8080": f"WEAVIATE_HTTP_PORT={store.port}",
+            "WEAVIATE_GRPC_PORT=50051": f"WEAVIATE_GRPC_PORT={store.grpc}",
+        }
+        async with page(tmp_path, asked, store=moves, weaviate_api_key=STORE_KEY) as it, it.admin() as admin:
+            assert "torch" not in Path(f"/proc/{it.pid}/maps").read_text()
+            file = await _put(admin)
+            # A collection of its own for each document.
+            made = await asyncio.to_thread(store.call, "/schema")
+            assert f"File_{file.replace('-', '_')}" in {each["class"] for each in made["classes"]}
+            await _cites(it, admin, file, reranker)
+            # What would empty the store of others' vectors too is refused on the way to the page.
+            for method, path in (("DELETE", "/api/v1/files/all"), ("POST", "/api/v1/retrieval/reset/db")):
+                async with admin.request(method, path) as answer:
+                    assert answer.status == 403, path
+            # What `apps.rag-keeps-deleted` warns of: who deletes a document deletes none of its pieces.
+            async with admin.delete(f"/api/v1/files/{file}") as answer:
+                assert answer.status == 200
+            left = await asyncio.to_thread(store.call, "/objects")
+            assert any("brass valve" in each["properties"]["text"] for each in left["objects"])
+
+
+async def _cites(it: Page, admin: aiohttp.ClientSession, file: str, reranker: str | None) -> None:
+    """A question is answered out of the document, which is named, by the models that the stack names."""
+    it.models.seen.clear()
+    sources = await _ask_about(admin, file)
+    assert "brass valve" in sources
+    assert "manual.txt" in sources
+    paths = {each.path for each in it.models.seen}
+    assert "brass valve" in str(it.models.last.body)
+    assert {"/v1/embeddings", "/v1/chat/completions"} <= paths
+    assert ("/v1/rerank" in paths) is (reranker is not None)
+    assert {who for (who,) in await it.gate.settled("key")} == {"chat"}
+    assert KEY not in it.log.read_text()
+    assert "Traceback" not in it.log.read_text()
 
 
 async def _put(admin: aiohttp.ClientSession) -> str:

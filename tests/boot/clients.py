@@ -50,6 +50,27 @@ def ended(ca: str, endpoint: str, key: str, model: str) -> bool:
     return [piece.choices[0].finish_reason for piece in pieces if piece.choices][-1:] in (["stop"], ["length"])
 
 
+def first_token(ca: str, endpoint: str, key: str, model: str, seconds: float = 600) -> float:
+    """Ask until somebody answers; when the first token of a stream was there, in seconds since 1970."""
+    tls, where = ssl.create_default_context(cadata=ca), urlsplit(endpoint)
+    asked = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "stream": True}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPSConnection(where.hostname or "", where.port, timeout=30, context=tls)
+        try:
+            connection.request("POST", f"{where.path}/chat/completions", body=json.dumps(asked), headers=headers)
+            answer = connection.getresponse()
+            if answer.status == 200 and answer.readline().startswith(b"data:"):
+                return time.time()
+        except (OSError, http.client.HTTPException):
+            pass  # it is off, or its gateway does not listen yet
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise TimeoutError("no token came")
+
+
 def keep_asking(ca: str, endpoint: str, key: str, model: str, until: str, callers: int = 2) -> dict[str, Any]:
     """Ask, and stream, until there is such a file; how many answers were whole, how the others ended, and seconds."""
     told: dict[str, Any] = {"whole": 0, "wrong": [], "seconds": []}
@@ -286,6 +307,7 @@ WHAT: dict[str, Callable[..., Any]] = {
         complete,
         embed,
         stream,
+        first_token,
         keep_asking,
         remember,
         recall,

@@ -1,5 +1,6 @@
-"""One booted machine with all that a knowledge base takes: a chat model, one for vectors, PostgreSQL, and a chat page
-under a name that an authority has signed for. It is called as programs call it, and looked at in a browser."""
+"""One booted machine with all that a knowledge base takes: a chat model, one for vectors, a vector store, and a chat
+page under a name that an authority has signed for. It is called as programs call it, and looked at in a browser. The
+store is Weaviate, and in `make test-boot-all` PostgreSQL as well."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ DIMENSIONS = 1024
 zeros, which changes no angle between two of them."""
 
 
-def knowledge_base(path: Path) -> None:
+def knowledge_base(path: Path, engine: str) -> None:
     """aliyun-t4 with a smaller model, one for vectors beside it, a chat page with retrieval, and a name."""
     document = yaml.safe_load(path.read_text())
     platform = document["config"]["pulumi-llm:platform"]
@@ -55,31 +56,32 @@ def knowledge_base(path: Path) -> None:
             "acme": {"email": ADMIN, "directory": DIRECTORY, "challenge": "http"},
         },
     }
-    platform["vectors"] = {"engine": "pgvector"}
+    platform["vectors"] = {"engine": engine}
     platform.pop("proxy")
     path.write_text(yaml.safe_dump(document))
 
 
 @dataclass
 class Knowledge:
-    """The stack, and the authority that signed for its name."""
+    """The stack, the authority that signed for its name, and the store that documents are kept in."""
 
     stack: BootedStack
     authority: Authority
+    engine: str
 
     @property
     def password(self) -> str:
         return str(self.stack.outputs["chat_password"])
 
 
-@pytest.fixture(scope="module")
-def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Knowledge]:
-    folder = tmp_path_factory.mktemp("knowledge")
+@pytest.fixture(scope="module", params=["weaviate", pytest.param("pgvector", marks=pytest.mark.boot_all)])
+def knowledge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Knowledge]:
+    folder, engine = tmp_path_factory.mktemp("knowledge"), str(request.param)
     with (
         Authority(folder, folder / "home", NAME).running() as authority,
-        booted(folder, "aliyun-t4", change=knowledge_base) as stack,
+        booted(folder, "aliyun-t4", change=lambda path: knowledge_base(path, engine)) as stack,
     ):
-        yield Knowledge(stack, authority)
+        yield Knowledge(stack, authority, engine)
 
 
 @pytest.fixture(scope="module")
@@ -106,22 +108,36 @@ def test_a_question_is_answered_by_the_machines_own_model(told: dict[str, Any]) 
     assert told["answer"]["usage"]["completion_tokens"] == 8
 
 
-def test_a_document_is_found_again_in_postgresql_and_cited(knowledge: Knowledge, told: dict[str, Any]) -> None:
+def test_a_document_is_found_again_in_the_store_and_cited(knowledge: Knowledge, told: dict[str, Any]) -> None:
     assert told["documents"] == ["completed"]
     sources = [json.loads(line[6:]) for line in told["cited"].splitlines() if line.startswith('data: {"sources"')]
     assert [each["source"]["name"] for each in sources[0]["sources"]] == ["manual.txt"]
     assert FACT in sources[0]["sources"][0]["document"][0]
     stack = knowledge.stack
+    if knowledge.engine == "weaviate":
+        assert [each["text"].strip() for each in kept_in_weaviate(stack)] == [FACT]
     used = json.loads(stack.command("usage", "-s", "aliyun-t4", "--sim", "--json"))["rows"]
     assert next(each for each in used if each["key"] == "chat")["requests"] >= 3
 
 
+def kept_in_weaviate(stack: BootedStack) -> list[dict[str, Any]]:
+    """What Weaviate itself says that it keeps, asked by the name of the store."""
+    asked = "curl -sf --header @- http://127.0.0.1:8080/v1/objects"
+    key = stack.outputs["vectors_key"]
+    said = stack.machine("server").inside("sh", "-c", f"echo 'Authorization: Bearer {key}' | {asked}")
+    return [dict(each["properties"]) for each in json.loads(said)["objects"]]
+
+
 def test_the_units_of_a_knowledge_base_run_as_users_of_their_own_and_never_failed(knowledge: Knowledge) -> None:
     machine = knowledge.stack.machine("server")
-    users = {"llm-chat": "llm-open-webui", "llm-pgvector": "llm-pgvector", f"llm-vllm-{VECTORS}": "llm-vllm"}
+    users = {"llm-chat": "llm-open-webui", f"llm-vllm-{VECTORS}": "llm-vllm"}
+    # Docker's own client is root; Weaviate's user is its container's.
+    users |= {"pgvector": {"llm-pgvector": "llm-pgvector"}, "weaviate": {"llm-weaviate": ""}}[knowledge.engine]
     for unit, user in users.items():
         shown = machine.inside("systemctl", "show", "-p", "ActiveState", "-p", "User", "-p", "NRestarts", unit)
         assert set(shown.split()) == {"ActiveState=active", f"User={user}", "NRestarts=0"}, unit
+    if knowledge.engine == "weaviate":
+        assert machine.inside("docker", "inspect", "-f", "{{.Config.User}}", "llm-weaviate-1").strip() == "472:472"
 
 
 def test_the_model_for_vectors_loads_once_the_other_one_answers(knowledge: Knowledge) -> None:
@@ -132,13 +148,15 @@ def test_the_model_for_vectors_loads_once_the_other_one_answers(knowledge: Knowl
 def test_a_stranger_reaches_no_role_behind_its_port_and_is_told_nothing_there(knowledge: Knowledge) -> None:
     machine = knowledge.stack.machine("server")
     here = {(role.name, name) for role in roles_on(machine) for name, *__ in listeners_of(role, knowledge.stack)}
-    assert here >= {each for each, question in ASKED.items() if question.shown_by == PAGE}
+    shown = {each for each, question in ASKED.items() if question.shown_by == PAGE}
+    assert here >= {(role, name) for role, name in shown if role in ("open-webui", knowledge.engine)}
     assert found_open(knowledge.stack, machine) == {}
 
 
 def test_the_page_can_call_nobody_outside_of_its_machine(knowledge: Knowledge) -> None:
     machine = knowledge.stack.machine("server")
-    assert knowledge.stack.client("open_ports", address=machine.address, ports=[7311, 4000, 8000, 8011]) == []
+    closed = [7311, 4000, 8000, 8011, 8080, 50051]
+    assert knowledge.stack.client("open_ports", address=machine.address, ports=closed) == []
     # One call, once as anybody on the machine, and once under the limits that the page's unit has.
     unit = machine.inside("systemctl", "cat", "llm-chat").splitlines()
     limits = [part for each in unit if each.startswith("IPAddress") for part in ("-p", each)]

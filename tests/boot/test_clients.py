@@ -16,18 +16,15 @@ from tests.boot.stack import BootedStack
 from tests.clients.installed import CLIENTS
 from tests.clients.scenarios import Scenario
 from tests.clients.scenarios_on_vllm import ENDLESS, SAID, SCENARIOS
+from tests.clients.verbs import BOOTED
 from tests.gateway.fake import ANSWER
 
 pytestmark = pytest.mark.boot
 
 ALL = {(each.client, each.name): each for each in SCENARIOS}
-SERVED = [
-    *(("openai", name) for name in ("list", "answers", "stream", "counts", "refusals")),
-    *(("anthropic", name) for name in ("list", "chat", "stream", "count", "long_answers", "refusals")),
-    ("llm", "chat"),
-    ("llm", "stream"),
-    ("aider", "chat"),
-]
+BY_THEMSELVES = {("llm", "cancel"), ("claude-code", "count")}
+"""Those with a test of their own below."""
+SERVED = [each for each in BOOTED if each not in BY_THEMSELVES]
 WITHOUT_TOOLS = [("openai", "tools"), ("anthropic", "tools"), ("llm", "tools"), ("claude-code", "chat"),
                  ("opencode", "chat"), ("qwen-code", "chat")]  # fmt: skip
 NO_TOOLS = "this model calls no tools here"

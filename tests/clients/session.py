@@ -17,6 +17,9 @@ from tests.clients.upstream import Upstream
 from tests.gateway.front import Front, front
 from tests.gateway.harness import KEY
 
+PATIENCE = 80
+"""Seconds until a client has to have been heard."""
+
 
 def filled(text: str, **places: object) -> str:
     """A text of the table with these in it: ``$URL``, ``$CA``, ``$KEY``, ``$HOME``, ``$WORK``."""
@@ -73,9 +76,10 @@ class Session:
         assert process.stdout is not None
         try:
             if until is not None:
-                while not until():
-                    assert process.returncode is None, (await process.stdout.read()).decode()
-                    await asyncio.sleep(0.05)
+                async with asyncio.timeout(PATIENCE):
+                    while not until():
+                        assert process.returncode is None, (await process.stdout.read()).decode()
+                        await asyncio.sleep(0.05)
                 process.send_signal(signal.SIGINT)
                 for _ in range(100):
                     if process.returncode is not None or not self.it.fake.working:

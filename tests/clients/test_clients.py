@@ -7,6 +7,7 @@ says it again to the gateway in each run of the tests. UPDATE_GOLDEN=1 keeps it 
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.clients.kept import keep
 from tests.clients.scenarios import SCENARIOS, Scenario
 from tests.clients.session import Session, session
 from tests.conftest import GOLDEN
+from tests.gateway.fake import WORDS
 
 IN_EACH_RUN = ("openai", "anthropic", "llm")
 """The clients that `make test` installs; those of npm are left to `make test-clients`."""
@@ -40,18 +42,41 @@ async def test_a_client_is_served(tmp_path: Path, scenario: Scenario) -> None:
     if client.argv() is None:
         pytest.skip(f"{client.title} is not installed: make test-clients")
     async with session(tmp_path, client, scenario.kind, scenario.files) as it:
-        until = (lambda: bool(it.it.fake.working)) if scenario.hangs_up else None
+        until = None
+        if scenario.hangs_up or scenario.leaves:
+            until = heard(it) if scenario.hangs_up else gone(it, scenario.leaves)
         said = await it.run(list(scenario.arguments), scenario.environment, until=until)
         says(scenario, it, said)
         await quiet(it)
         kept = exchanges(it)
         asks(scenario, it, said, kept)
         if scenario.name == "cancel":
-            assert sum(it.it.fake.hung_up.values()) >= 1
-            assert ("caller hung up",) in await it.it.gate.settled("verdict")
+            await charged_for_what_came(it, kept)
         elif scenario.name != "errors":
             assert {each["answer"]["status"] for each in kept} == {200}
         check(path_of(scenario), scenario, kept)
+
+
+def heard(it: Session) -> Callable[[], bool]:
+    """Whether the beginning of an answer has reached the client."""
+    return lambda: any(WORDS[0].encode() in each.answer for each in it.recorder.exchanges)
+
+
+def gone(it: Session, streams: int) -> Callable[[], bool]:
+    """Whether the upstream has seen so many streams end that nobody listens to any more."""
+    return lambda: sum(it.it.fake.hung_up.values()) >= streams
+
+
+async def charged_for_what_came(it: Session, kept: list[dict[str, Any]]) -> None:
+    """Whoever hangs up leaves no work at the upstream, and is charged a token for each byte of the answer that came."""
+    left = [each for each in kept if each["answer"].get("hung_up")]
+    assert left, "nobody hung up"
+    assert sum(it.it.fake.hung_up.values()) >= len(left)
+    calls = await it.it.gate.settled("verdict, tokens_out")
+    charged = [tokens for verdict, tokens in calls if verdict == "caller hung up"]
+    assert len(charged) == len(left)
+    # The upstream says no more than this; what had come when the client left is between these two.
+    assert all(len(WORDS[0]) <= each <= len("".join(WORDS[:3])) for each in charged), calls
 
 
 def says(scenario: Scenario, it: Session, said: str) -> None:

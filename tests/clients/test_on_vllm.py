@@ -7,35 +7,26 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.clients.engine import Kept, can_start, engine
+from tests.clients.engine import Kept
 from tests.clients.installed import CLIENTS
 from tests.clients.kept import keep, same
 from tests.clients.recorder import Exchange
 from tests.clients.scenarios import CHAT, MESSAGES, Scenario
 from tests.clients.scenarios_on_vllm import SAID, SCENARIOS
 from tests.clients.session import Session, session
-from tests.clients.test_clients import asks, check, says
+from tests.clients.test_clients import asks, check, gone, says
 from tests.conftest import GOLDEN
 
 pytestmark = [pytest.mark.clients, pytest.mark.on_vllm, pytest.mark.xdist_group("vllm")]
 FOLDER = GOLDEN / "on-vllm"
 ENDS = re.compile(rb"(data: \[DONE\]|event: message_stop\ndata: .*|event: response.completed\ndata: .*)\n\n$")
 """How a stream that came to its end ends."""
-
-
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not can_start():
-        pytest.skip("vLLM for the CPU or Python 3.13 is not there: tools/fetch boot")
-    with engine(tmp_path_factory.mktemp("vllm")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: f"{each.client}-{each.name}")
@@ -48,6 +39,8 @@ async def test_a_client_is_served_by_vllm(tmp_path: Path, address: str, scenario
         before = await engine.made()
         # Somewhere in the middle of the answer.
         until = (lambda: engine.heard().count(SAID) > 3) if scenario.hangs_up else None
+        if scenario.leaves:
+            until = gone(it, scenario.leaves)
         said = await it.run(list(scenario.arguments), scenario.environment, until=until)
         says(scenario, it, said)
         await idle(engine)

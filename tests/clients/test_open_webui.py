@@ -1,74 +1,64 @@
 """Open WebUI is a server: it is started beside the gateway, and asked as its page asks it."""
 
 import asyncio
-import contextlib
-import os
-import signal
+from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from tests.clients.installed import CLIENTS
-from tests.clients.scenarios import Scenario
-from tests.clients.session import session
-from tests.clients.test_clients import check, exchanges, path_of, quiet
-from tests.gateway.fake import ANSWER
-from tests.gateway.front import free_port
-from tests.gateway.harness import KEY
+from tests.clients import open_webui
+from tests.clients.scenarios import MESSAGES, Scenario
+from tests.clients.session import Session, session
+from tests.clients.test_clients import charged_for_what_came, check, exchanges, gone, path_of, quiet
+from tests.gateway.fake import ANSWER, WORDS
 
+PATIENCE = 400
+"""Seconds: its server takes a minute or two to start where others are at work."""
 pytestmark = pytest.mark.clients
-SCENARIO = Scenario("open-webui", "chat", ())
-START_SECONDS = 60
+SCENARIOS = {name: Scenario("open-webui", name, ()) for name in ("chat", "tools", "count", "cancel")}
 
 
-async def test_open_webui_lists_the_models_and_chats(tmp_path: Path) -> None:
-    client = CLIENTS["open-webui"]
-    start = client.argv()
-    if start is None:
+async def test_open_webui_lists_the_models_and_chats_calls_tools_counts_and_stops(tmp_path: Path) -> None:
+    client = open_webui.CLIENT
+    if client.argv() is None:
         pytest.skip(f"{client.title} is not installed: make test-clients")
-    port = free_port()
-    async with session(tmp_path, client, SCENARIO.kind, {}) as it:
-        settings = {
-            "DATA_DIR": "$HOME/data", "WEBUI_AUTH": "False", "WEBUI_SECRET_KEY": "x", "ENABLE_OLLAMA_API": "False",
-            "OPENAI_API_BASE_URLS": "$URL/v1", "OPENAI_API_KEYS": KEY, "RAG_EMBEDDING_ENGINE": "openai",
-            "OFFLINE_MODE": "True", "HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False",
-        }  # fmt: skip
-        log = (tmp_path / "log").open("wb")
-        process = await asyncio.create_subprocess_exec(
-            *start, "serve", "--host", "127.0.0.1", "--port", str(port), cwd=it.work, env=it.environment(settings),
-            stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as page:
-                async with asyncio.timeout(START_SECONDS):
-                    while not await _answers(page):
-                        assert process.returncode is None, (tmp_path / "log").read_text()
-                        await asyncio.sleep(0.2)
-                async with page.post("/api/v1/auths/signin", json={"email": "", "password": ""}) as reply:
-                    page.headers["Authorization"] = f"Bearer {(await reply.json())['token']}"
-                async with page.get("/api/models") as reply:
-                    assert "plain" in [each["id"] for each in (await reply.json())["data"]]
-                asked = {"model": "plain", "messages": [{"role": "user", "content": "Say hello"}]}
-                async with page.post("/api/chat/completions", json=asked) as reply:
-                    assert (await reply.json())["choices"][0]["message"]["content"] == ANSWER
-                async with page.post("/api/chat/completions", json={**asked, "stream": True}) as reply:
-                    assert '"content": " there"' in await reply.text()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-            log.close()
-        await quiet(it)
-        kept = exchanges(it)
-        assert {each["answer"]["status"] for each in kept} == {200}
-        assert {"/v1/models", "/v1/chat/completions"} <= {each["request"]["path"] for each in kept}
-        check(path_of(SCENARIO), SCENARIO, kept)
+    async with session(tmp_path, client, "vllm", {}) as it, open_webui.started(it, tmp_path) as page:
+        assert "plain" in await open_webui.models(page)
+        assert await open_webui.answer(page, "Say hello") == ANSWER
+        assert '"content": " there"' in await open_webui.streamed(page, "Say hello")
+        await kept(it, "chat", "/v1/models", "/v1/chat/completions")
+
+        chat = await open_webui.begun(page, open_webui.TOOL_CALL, tool_ids=[await open_webui.tool(page)])
+        assert ANSWER in await open_webui.written(page, chat)
+        assert any("a heron: a bird" in each.body.decode() for each in it.recorder.exchanges)
+        await kept(it, "tools", "/v1/chat/completions")
+
+        assert await open_webui.counted(page, "Say hello") == 10
+        await kept(it, "count", f"{MESSAGES}/count_tokens")
+
+        await open_webui.left(page, "Say hello", "stall")
+        await until(gone(it, 1))
+        chat = await open_webui.begun(page, "Say hello", "stall")
+        await until(lambda: len([each for each in it.recorder.exchanges if WORDS[0].encode() in each.answer]) == 2)
+        await open_webui.stopped(page, chat)
+        await until(gone(it, 2))
+        await kept(it, "cancel", "/v1/chat/completions")
 
 
-async def _answers(page: aiohttp.ClientSession) -> bool:
-    try:
-        async with page.get("/health") as reply:
-            return reply.status == 200
-    except aiohttp.ClientError:
-        return False
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+async def kept(it: Session, name: str, *asked: str) -> None:
+    """What was said since the last time."""
+    await quiet(it)
+    found = exchanges(it)
+    assert {each["answer"]["status"] for each in found} == {200}
+    assert set(asked) <= {each["request"]["path"] for each in found}
+    if name == "cancel":
+        await charged_for_what_came(it, found)
+    check(path_of(SCENARIOS[name]), SCENARIOS[name], found)
+    it.recorder.exchanges.clear()
+    it.it.fake.seen.clear()

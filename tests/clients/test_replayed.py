@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.clients import test_open_webui
 from tests.clients.kept import asked_again, holds_nothing_of_its_own, told
 from tests.clients.scenarios import SCENARIOS
 from tests.clients.upstream import Upstream
@@ -18,7 +19,8 @@ KEPT = sorted((GOLDEN / "clients").glob("*/*.json"))
 
 def test_every_scenario_is_kept() -> None:
     kept = {f"{each.parent.name}/{each.stem}" for each in KEPT}
-    assert {*(f"{each.client}/{each.name}" for each in SCENARIOS), "open-webui/chat"} == kept
+    rows = [*SCENARIOS, *test_open_webui.SCENARIOS.values()]
+    assert {f"{each.client}/{each.name}" for each in rows} == kept
 
 
 def test_what_is_kept_holds_no_secret_and_nothing_of_the_machine() -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from tests.clients.kept import asked_again, holds_nothing_of_its_own
 from tests.clients.scenarios_on_vllm import SCENARIOS
+from tests.clients.test_open_webui_on_vllm import NAMES
 from tests.conftest import GOLDEN
 from tests.gateway.harness import Home
 
@@ -47,7 +48,8 @@ class Told:
 
 
 def test_every_scenario_is_kept() -> None:
-    assert {f"{each.client}/{each.name}" for each in SCENARIOS} == {f"{e.parent.name}/{e.stem}" for e in KEPT}
+    rows = {f"{each.client}/{each.name}" for each in SCENARIOS} | {f"open-webui/{each}" for each in NAMES}
+    assert rows == {f"{e.parent.name}/{e.stem}" for e in KEPT}
 
 
 def test_what_is_kept_holds_no_secret_and_nothing_of_the_machine() -> None:

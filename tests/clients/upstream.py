@@ -63,6 +63,9 @@ class Upstream(Fake):
         ]
         return [*[f"data: {json.dumps(row)}\n\n".encode() for row in rows], b"data: [DONE]\n\n"]
 
+    def stalls_before(self, path: str) -> int:
+        return 5 if path.endswith("/responses") else super().stalls_before(path)
+
     def _responses(self, body: dict[str, Any], call: tuple[str, str] | None) -> list[bytes]:
         done = self._whole("/v1/responses", body, ANSWER, usage=True)
         begun = {**done, "status": "in_progress", "output": [], "usage": None}

@@ -127,10 +127,16 @@ def test_fewer_hours_cost_less_for_the_machine_and_the_same_for_its_disks(
 
 @pytest.mark.parametrize(
     ("options", "hours"),
-    [([], 730), (["--days", "31"], 730), (["--days", "10"], 240), (["--hours-per-day", "12"], 365)],
+    [
+        ([], 730),
+        (["--days", "31"], 730),
+        (["--days", "10"], 240),
+        (["--hours-per-day", "12"], 365),
+        (["--hours", "260.71"], 260.71),
+    ],
 )
 def test_hours_that_are_not_given_are_all_there_are(
-    project: Path, capsys: pytest.CaptureFixture[str], options: list[str], hours: int
+    project: Path, capsys: pytest.CaptureFixture[str], options: list[str], hours: float
 ) -> None:
     assert call(project, "--json", *options) == 0
     assert data(capsys)["running_hours"] == hours
@@ -272,6 +278,8 @@ def test_a_bill_of_which_no_price_is_known_has_no_total(project: Path, capsys: p
         ["--hours-per-day", "0"],
         ["--hours-per-day", "nan"],
         ["--days", "32"],
+        ["--hours", "731"],
+        ["--hours", "100", "--days", "22"],
         ["--days", "many"],
         ["--traffic-gib", "-1"],
         ["--budget", "-5"],

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from llm_boot import compute, roles
+from llm_boot.compute import Row
+from pulumi_llm._simcloud.store import FILE, Store
 from tests.engine.sim import Sim
 
 pytestmark = pytest.mark.engine
@@ -26,6 +31,15 @@ MACHINES = {
 
 def of_type(sim: Sim, type_: str) -> list[dict[str, Any]]:
     return [each for each in sim.state().values() if each["type"] == type_ and "-server-" in each["urn"]]
+
+
+def told_to_booted(sim: Sim, id_: str) -> Row:
+    """What the machine would be told of itself, were it booted."""
+    machines = {id_: SimpleNamespace(address="203.0.113.77")}
+    world: Any = SimpleNamespace(folder=sim.home, find_machine=machines.get)
+    roles.tell(world, Store(sim.home / FILE))
+    (row,) = compute.read(sim.home).values()
+    return row
 
 
 @pytest.mark.parametrize("cloud", POLICIES)
@@ -48,10 +62,15 @@ def test_a_machine_is_given_its_role_and_loses_it_in_place(tmp_path: Path, cloud
     assert row["resource"][0].endswith(f"instance/{before['id']}")
     assert row["action"] in (["ecs:StopInstance"], ["cvm:StopInstances"], ["ec2:StopInstances"])
     assert not sim.preview().summary
+    told = told_to_booted(sim, before["id"])
+    own, other = compute.RESOURCES[cloud](told), compute.RESOURCES[cloud](replace(told, id="another"))
+    assert told.role
+    assert [compute.lets(told.policies, row["action"][0], each) for each in (own, other)] == [True, False]
     sim.edit("server.idle_stop", None)
     sim.edit("server.hours", None)
     sim.up()
     assert not of_type(sim, type_)
+    assert told_to_booted(sim, before["id"]).role == ""
     (last,) = of_type(sim, MACHINES[cloud])
     assert last["id"] == before["id"]
     sim.destroy()

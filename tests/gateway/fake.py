@@ -196,7 +196,7 @@ class Fake:
                 assert request.transport is not None
                 request.transport.abort()
                 return out
-            if model in ("stall", "slow") and place == 3:
+            if model in ("stall", "slow") and place == self.stalls_before(request.path):
                 if model == "stall":
                     await asyncio.Event().wait()
                 await self.release.wait()
@@ -204,6 +204,10 @@ class Fake:
             await asyncio.sleep(self.pause)
         await out.write_eof()
         return out
+
+    def stalls_before(self, path: str) -> int:
+        """The event that ``stall`` and ``slow`` do not come to: a word has been said by then."""
+        return 3
 
     def _events(self, path: str, body: dict[str, Any], model: str, key: str) -> list[bytes]:
         words = [key, *self.words] if model == "echo" else self.words

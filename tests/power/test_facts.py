@@ -49,6 +49,19 @@ def test_the_mode_that_is_asked_for_is_that_of_the_bill(cloud: str, field: str) 
     assert asked == facts["mode"] == cost_table().rules[facts["type"]].stop_mode
 
 
+@pytest.mark.parametrize(("page", "first"), [("user-guide.md", "call"), ("user-guide.zh.md", "调用")])
+def test_the_guides_table_of_what_stops_how_has_every_cloud_that_stops(page: str, first: str) -> None:
+    head, __, row = re.search(
+        rf"(?m)^(\| \| .*)\n(\|[ |-]+)\n(\| {first} .*)$", (PAGE.parent / page).read_text()
+    ).groups()  # type: ignore[union-attr]
+    assert head.count("|") == row.count("|") == len(CLOUDS) + 2
+    assert {
+        each for each in clouds.folders() if (clouds.folders()[each].path / "data" / "power.json").is_file()
+    } == set(CLOUDS)
+    for name in ("AWS", "Google Cloud"):
+        assert name in head
+
+
 def test_a_cloud_that_knows_nothing_of_it_is_told_as_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bare = replace(clouds.folders()["aws"], path=tmp_path, _files={})
     monkeypatch.setattr(clouds, "folders", lambda: {"aws": bare})

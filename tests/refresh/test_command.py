@@ -136,14 +136,21 @@ def test_no_credentials_at_all_is_an_error_that_names_what_to_set(capsys: pytest
 
 @pytest.mark.parametrize(
     ("cloud", "module"),
-    [("aws", "boto3"), ("aliyun", "alibabacloud_ecs20140526.client"), ("tencent", "tencentcloud.cvm.v20170312")],
+    [
+        ("aws", "boto3"),
+        ("aliyun", "alibabacloud_ecs20140526.client"),
+        ("tencent", "tencentcloud.cvm.v20170312"),
+        ("gcp", "gpuhunt"),
+        ("vultr", "gpuhunt.providers.vultr"),
+    ],
 )
 def test_an_sdk_that_is_missing_is_named_with_the_extra_that_brings_it(
     cloud: str, module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gpu = "A16" if cloud == "vultr" else "T4"
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "tencentcloud.cvm.v20170312.cvm_client", None)
-    code, _, err = said(capsys, "refresh", "--cloud", cloud, "--gpu", "T4", "--tencent-site", "china")
+    code, _, err = said(capsys, "refresh", "--cloud", cloud, "--gpu", gpu, "--tencent-site", "china")
     assert code == 1
     assert "[refresh.no-sdk]" in err
     assert "(the extra 'refresh' of pulumi-llm)" in err

@@ -32,11 +32,11 @@ import pulumi_llm as llm
 from pulumi_llm import _bootstrap as bootstrap
 from pulumi_llm import _entry_points, catalog, clouds, preflight, spec
 from pulumi_llm._bootstrap import GatewayKey, GatewayRole, Route, Target
-from pulumi_llm._commands import _fleet_stack
+from pulumi_llm._commands import _check_ends, _fleet_stack
 from pulumi_llm._commands._node_size import with_user_data
 from pulumi_llm._existing import in_container, private_key_of
 from pulumi_llm._gateway import content_role
-from pulumi_llm._outlook import software
+from pulumi_llm._outlook import quotas, software
 from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._plan.capture import capture, capture_stack
 from pulumi_llm._plan.model import Plan, PlannedResource
@@ -783,6 +783,10 @@ def of_outlooks() -> Iterator[Finding]:
     ends = [*outlook.ends_of(Plan("p", "s", rows), date(2026, 11, 28)), *outlook.exceptions(excepted)]
     row = {"name": "CVE-2026-1", "package": "torch", "summary": "", "fixed_in": ["2.14"], "source": "x"}
     ends.append(software.advisory(row, "2.13", ["server"], {"title": "t", "date": "2026-11-28"}))
+    full = [{"name": "a", "state": "valid", "limits": {"daily_tokens": 10, "monthly_tokens": 12}}]
+    ends += quotas.quotas(full, [{"key": "a", "day": "2026-11-28", "tokens": 10}], date(2026, 11, 28), "server")
+    ends += _check_ends.ends_of(Namespace(model=None, gpu=None, upstream=["openai/some"]), date(2026, 11, 28))
+    ends.append(quotas.not_seen("server", "no answer", ""))
     yield from (each.finding() for each in [*ends, *outlook.old_data(date(2036, 1, 1))])
 
 

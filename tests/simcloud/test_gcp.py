@@ -285,6 +285,14 @@ def test_a_family_leads_to_its_newest_image_and_an_older_one_stays_known(net: Ne
         net.google.ask(get, **{**asked, "family": "debian"})
 
 
+def test_a_look_up_that_the_account_may_not_make_is_denied() -> None:
+    asked = {"family": "ubuntu-2404-lts-amd64", "project": "ubuntu-os-cloud"}
+    get = f"{COMPUTE}getImage:getImage"
+    assert cloud("gcp", region=REGION).ask(get, **asked)["family"] == asked["family"]
+    with pytest.raises(CloudError, match=r"Error 403: Required 'compute\.images\.getFromFamily' permission"):
+        cloud("gcp", region=REGION, faults="denied:getImage").ask(get, **asked)
+
+
 def test_an_account_that_has_no_more_addresses_is_told_so() -> None:
     google = cloud("gcp", region=REGION, faults="quota:address")
     assert "Quota 'STATIC_ADDRESSES' exceeded" in google.refuses(ADDRESS, region=REGION)

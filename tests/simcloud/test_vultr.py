@@ -17,6 +17,7 @@ PREFIX = "vultr:index/"
 VPC, GROUP, RULE = f"{PREFIX}vpc:Vpc", f"{PREFIX}firewallGroup:FirewallGroup", f"{PREFIX}firewallRule:FirewallRule"
 KEY, INSTANCE = f"{PREFIX}sSHKey:SSHKey", f"{PREFIX}instance:Instance"
 ADDRESS, VOLUME = f"{PREFIX}reservedIp:ReservedIp", f"{PREFIX}blockStorage:BlockStorage"
+GET_OS = f"{PREFIX}getOs:getOs"
 REGION, PLAN, OS = "sgp", "vc2-2c-4gb", 2284
 
 
@@ -48,7 +49,10 @@ class Net:
 
 @pytest.fixture
 def net() -> Net:
-    made = cloud("vultr")
+    return in_vpc(cloud("vultr"))
+
+
+def in_vpc(made: Cloud) -> Net:
     vpc = made.make(VPC, "net", region=REGION, v4Subnet="10.0.1.0", v4SubnetMask=24)
     return Net(made, vpc, made.make(KEY, "key", sshKey=PUBLIC_KEY))
 
@@ -104,6 +108,38 @@ def test_only_whoever_has_the_private_key_gets_in(net: Net) -> None:
 def test_a_machine_that_cannot_be_made_is_refused(net: Net, change: dict[str, Any], words: str) -> None:
     inputs = {key: value for key, value in net.inputs(**change).items() if value is not None}
     assert words in net.vultr.refuses(INSTANCE, **inputs)
+
+
+@pytest.mark.parametrize("fault", ["no-stock:*", f"no-stock:{PLAN}", f"no-stock:{REGION}", "quota:*", f"quota:{PLAN}"])
+def test_a_fault_is_told_in_vultrs_words(fault: str) -> None:
+    poor = in_vpc(cloud("vultr", faults=fault))
+    words = "maximum monthly fee limit" if "quota" in fault else "not available in the selected region"
+    said = poor.vultr.refuses(INSTANCE, **poor.inputs())
+    assert words in said
+    assert '"status":400' in said
+
+
+def test_a_fault_of_another_plan_is_no_fault_of_this_one() -> None:
+    host = in_vpc(cloud("vultr", faults="quota:vc2-giant;no-stock:ewr")).host()
+    assert host.outputs["vcpuCount"] == 2
+
+
+def test_a_larger_plan_may_be_beyond_the_quota_too(net: Net) -> None:
+    host = net.host()
+    poor = cloud("vultr", net.vultr.store, faults="quota:vc2-4c-8gb")
+    with pytest.raises(CloudError, match="maximum monthly fee limit"):
+        poor.change(host, **net.inputs(plan="vc2-4c-8gb"))
+
+
+def test_an_account_that_has_no_more_addresses_is_told_so() -> None:
+    assert '"status":' in cloud("vultr", faults="quota:address").refuses(ADDRESS, region=REGION, ipType="v4")
+
+
+def test_a_look_up_that_the_account_may_not_make_is_denied() -> None:
+    filters = [{"name": "name", "values": ["Ubuntu 24.04 LTS x64"]}]
+    assert cloud("vultr").ask(GET_OS, filters=filters)["id"] == str(OS)
+    with pytest.raises(CloudError, match='"error":"Forbidden","status":403'):
+        cloud("vultr", faults="denied:getOs").ask(GET_OS, filters=filters)
 
 
 def test_an_address_has_one_machine_at_a_time_and_stays_while_it_has_one(net: Net) -> None:

@@ -90,7 +90,8 @@ def running(folder: Path, request: NodeRequest, base_url: str) -> Iterator[Store
     told = yaml.safe_load(files["/opt/llm/weaviate/compose.yaml"])["services"]["weaviate"]
     tokens = folder / "tokens"
     tokens.mkdir(parents=True)
-    (tokens / Path(TABLE).name).write_text(files[TABLE])
+    if TABLE in files:  # only one that asks for vectors counts tokens
+        (tokens / Path(TABLE).name).write_text(files[TABLE])
     places = {"/var/lib/weaviate": str(folder / "data"), "/opt/llm/tokens": str(tokens)}
     env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     for name, value in told["environment"].items():

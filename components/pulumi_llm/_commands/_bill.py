@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_llm import catalog
-from pulumi_llm._commands import DONE
+from pulumi_llm._commands import DONE, UsageError
 from pulumi_llm._commands._values import STEP
 from pulumi_llm._language import tr
 from pulumi_llm._plan import environment
@@ -104,8 +104,9 @@ def _planned(folder: Path, asked: Namespace) -> Bill:
     """The bill of the project in ``folder``, from a process of its own: the program's modules are loaded once each."""
     command = [sys.executable, "-P", "-m", "pulumi_llm.cli", "bill", "--json"]
     command += ["--stack", asked.stack, "--project", str(folder), "--traffic-gib", str(asked.traffic_gib)]
-    for option, value in (("--hours-per-day", asked.hours_per_day), ("--days", asked.days)):
-        command += [option, str(value)] if value is not None else []
+    for option in ("hours", "hours-per-day", "days"):
+        value = getattr(asked, option.replace("-", "_"))
+        command += [f"--{option}", str(value)] if value is not None else []
     with tempfile.TemporaryDirectory(prefix="pulumi-llm-home-") as home:
         variables = environment.of_program(home)
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=variables)
@@ -165,8 +166,11 @@ def _over(verdict: str, bill: Bill, budget: Decimal, currency: str) -> Finding:
 
 
 def _usage(asked: Namespace) -> Usage:
-    running = HOURS_PER_MONTH
-    if asked.hours_per_day is not None or asked.days is not None:
+    running = HOURS_PER_MONTH if asked.hours is None else asked.hours
+    by_day = asked.hours_per_day is not None or asked.days is not None
+    if asked.hours is not None and by_day:
+        raise UsageError(_("--hours is the whole month's: leave it out, or --hours-per-day and --days"))
+    if by_day:
         hours = asked.hours_per_day if asked.hours_per_day is not None else Decimal(24)
         # 24 hours on 31 days are more than the month of 730 hours that prices are multiplied by.
         asked_for = hours * asked.days if asked.days is not None else HOURS_PER_MONTH * hours / 24

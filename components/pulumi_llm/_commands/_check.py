@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pulumi_llm import catalog
 from pulumi_llm._commands import DONE, REFUSED, UsageError, _model
@@ -13,6 +14,9 @@ from pulumi_llm._texts import _
 from pulumi_llm.preflight import adapters, served_adapters
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
+
+if TYPE_CHECKING:
+    from pulumi_llm._outlook.ends import End
 
 PROG = "pulumi-llm check"
 
@@ -23,6 +27,8 @@ def run(asked: Namespace) -> int:
         from pulumi_llm._commands import _vectors
 
         return _vectors.run(asked)
+    if asked.upstream and not asked.model:
+        return _of_vendors(asked)
     if asked.beside and asked.fleet is not None:
         raise UsageError(_("--fleet is about copies of one model, and --beside names another"))
     if asked.beside:
@@ -40,11 +46,32 @@ def run(asked: Namespace) -> int:
             found = fleets.sizing(asked, report)
             document |= {"fleet": found.for_json() if found else None}
             text = str(found) if found else ""
+    ends: list[End] = []
+    if asked.ends or asked.upstream:
+        from pulumi_llm._commands import _check_ends
+
+        ends = _check_ends.ends_of(asked)
+        document |= {"ends": _check_ends.for_json(ends)}
     if asked.json:
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(str(report) + text)
-    return DONE if report.ok else REFUSED
+        if asked.ends or asked.upstream:
+            sys.stdout.write("\n")
+            _check_ends.say(ends)
+    return DONE if report.ok and not (ends and _check_ends.over(ends)) else REFUSED
+
+
+def _of_vendors(asked: Namespace) -> int:
+    """Vendors' models alone."""
+    from pulumi_llm._commands import _check_ends
+
+    ends = _check_ends.ends_of(asked)
+    if asked.json:
+        sys.stdout.write(json.dumps({"ends": _check_ends.for_json(ends)}, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _check_ends.say(ends)
+    return REFUSED if _check_ends.over(ends) else DONE
 
 
 def _by_its_type(asked: Namespace) -> None:

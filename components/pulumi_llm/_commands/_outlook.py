@@ -14,6 +14,7 @@ from pulumi_llm import _outputs as outputs
 from pulumi_llm import catalog
 from pulumi_llm._commands import DONE, REFUSED
 from pulumi_llm._commands import _outlook_certificates as certificates
+from pulumi_llm._commands import _outlook_quotas as quotas
 from pulumi_llm._commands import _outlook_text as text
 from pulumi_llm._outlook import stack as outlook
 from pulumi_llm._outlook.ends import End, order
@@ -42,6 +43,7 @@ def run(asked: Namespace) -> int:
         *old_prices(plan, today),
         *outlook.old_data(today),
         *(_certificates(asked, today) if asked.deployed or asked.ask else ()),
+        *(quotas.of_gateways(asked, plan, today) if asked.usage else ()),
     ]
     ends.sort(key=lambda each: order(each, today, asked.within))
     failing = [
@@ -102,4 +104,5 @@ def _as_json(asked: Namespace, ends: Sequence[End], today: date) -> dict[str, An
         "ends": [{**each.to_json(today, asked.within), "accepted": each.accepted(asked.accept)} for each in ends],
         "data": [each.to_json(today) for each in outlook.known()],
         "certificates": "machines" if asked.ask else "state" if asked.deployed else "not looked at",
+        "quotas": "gateways" if asked.usage else "not looked at",
     }

@@ -19,7 +19,7 @@ HEAD = 26
 def page(asked: Namespace, ends: Sequence[End], data: Sequence[Data], today: date) -> str:
     """All of it, with a line feed at its end."""
     lines = [tr("{stack}: what ends, as of {today}", stack=asked.stack, today=today), ""]
-    lines += _table(asked, ends, today) or [tr("nothing that is known of")]
+    lines += table(asked, ends, today) or [tr("nothing that is known of")]
     ages = [
         _("{what} as of {day} ({days} days)", what=each.what, day=each.as_of, days=(today - each.as_of).days)
         for each in data
@@ -28,12 +28,14 @@ def page(asked: Namespace, ends: Sequence[End], data: Sequence[Data], today: dat
     lines += ["", tr("known: {ages}", ages=listed(ages))]
     if not (asked.deployed or asked.ask):
         lines.append(tr("certificates: not looked at; --deployed reads the stack's state, --ask asks the machines too"))
+    if not asked.usage:
+        lines.append(tr("quotas of keys by day and month: not looked at; --usage asks the gateways"))
     counts = {level: sum(each.level(today, asked.within) == level for each in ends) for level in LEVELS}
     lines.append(tr("{now} now, {soon} within {days} days, {later} later, {note} to know", days=asked.within, **counts))
     return "\n".join(lines) + "\n"
 
 
-def _table(asked: Namespace, ends: Sequence[End], today: date) -> list[str]:
+def table(asked: Namespace, ends: Sequence[End], today: date) -> list[str]:
     """The ends, each with its hint and its source under it."""
     heads = aligned(
         [

@@ -123,7 +123,7 @@ def _advised(finding: Finding, by_name: Mapping[str, Machine], data: catalog.Cat
 def _until_ready(asked: Namespace) -> int:
     """Look at the nodes until they are ready, have failed, or time is up; say how to look where none answers."""
     if asked.sim:
-        say(_("simulated machines run no node: there is nothing to wait for"))
+        say(_in_simulation(asked))
         return DONE
     later = _("`pulumi-llm status -s {stack} --watch` tells when it is ready", stack=asked.stack)
     try:
@@ -138,6 +138,19 @@ def _until_ready(asked: Namespace) -> int:
         say(later)
         return DONE
     return _watched(targets, later, 60.0 * asked.timeout)
+
+
+def _in_simulation(asked: Namespace) -> str:
+    from pulumi_llm._simcloud import power
+    from pulumi_llm._simcloud.store import home_beside
+
+    if power.are_booted(home_beside(projects.find(asked.project).folder)):
+        return _(
+            "booted machines are reached from their own network alone: there `pulumi-llm status -s {stack} --sim` "
+            "tells when they are ready",
+            stack=asked.stack,
+        )
+    return _("simulated machines run no node: there is nothing to wait for")
 
 
 def _watched(targets: Sequence[Target], later: str, seconds: float) -> int:

@@ -24,10 +24,17 @@ def _options() -> Sequence[Option]:
     from decimal import Decimal
 
     from pulumi_llm._review.item import DEFAULT_TRAFFIC_GIB
+    from pulumi_llm._review.money import HOURS_PER_MONTH
 
     return (
         STACK,
         PROJECT,
+        option(
+            "--hours",
+            type=amount(int(HOURS_PER_MONTH), zero=False),
+            metavar="H",
+            help="hours a month in which the machines run (default: 730); not with the two below",
+        ),
         option(
             "--hours-per-day", type=amount(24, zero=False), metavar="H", help="the machines run that long (default: 24)"
         ),

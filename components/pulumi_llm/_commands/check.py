@@ -1,6 +1,9 @@
 """`pulumi-llm check MODEL --gpu G`: does a model work on a GPU, with the numbers, and what would.
 
-Exit 0: it works; 1: it does not; 2: called wrongly, or a name that is not known.
+`--ends` and `--upstream` add `"ends"` to the JSON, as `pulumi-llm outlook` has them.
+
+Exit 0: it works; 1: it does not, or a vendor has switched off a model of `--upstream`; 2: called wrongly, or a name
+that is not known.
 """
 
 from __future__ import annotations
@@ -96,6 +99,20 @@ COMMAND = Command(
             help="what each vector store needs for N vectors; with --dimensions, and without a model",
         ),
         option("--dimensions", type=whole(1, 1_000_000), metavar="D", help="numbers of each vector"),
+        option(
+            "--ends",
+            action="store_true",
+            help="also what is published against the things that such a server installs, and until when its system and "
+            "driver are mended, as `pulumi-llm outlook` tells of a stack",
+        ),
+        option(
+            "--upstream",
+            action="append",
+            default=[],
+            metavar="VENDOR/MODEL",
+            help="also when a vendor switches a model off, such as openai/gpt-4o; exit 1 where it has; may be "
+            "repeated, and needs no MODEL",
+        ),
         option("--json", action="store_true", help="the verdict as JSON"),
     ),
     wrong_call=EVERY,

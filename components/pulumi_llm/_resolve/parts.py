@@ -114,7 +114,7 @@ def stand_of_server(server: ServerSpec, vectors: VectorsSpec | None, placing: Pl
         warnings=(
             *told,
             *(stores.warnings_of(vectors) if _beside(vectors) and vectors is not None else ()),
-            *apps.warnings_of(server),
+            *apps.warnings_of(server, vectors),
             *notes.of(server.disk, server.cloud),
             *placement.apart(placing.place, further or ()),
         ),

@@ -11,14 +11,11 @@ from pulumi_llm._plan.model import Plan, PlannedResource
 from pulumi_llm._resolve.choices import Choice, choices_of
 from pulumi_llm._resolve.parts import looking
 from pulumi_llm._review.capacity import Room, room_of
+from pulumi_llm._review.hours import SERVER, of_month
 from pulumi_llm._review.item import Item, Usage
-from pulumi_llm._review.money import HOURS_PER_MONTH
 from pulumi_llm._texts import _
 from pulumi_llm.errors import Refusal
 from pulumi_llm.preflight.request import context_of
-from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
-
-SERVER = "llm:index:ModelServer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +47,6 @@ def offered(plan: Plan, usage: Usage) -> Iterator[Offered]:
 
 def _offered(server: PlannedResource, choice: Choice, taken: int, usage: Usage) -> Offered:
     place, wanted, stand = choice.place, choice.server, choice.stand
-    own = HOURS_PER_MONTH
-    if wanted.hours is not None:
-        own = (HOURS_PER_MONTH * Decimal(hours_per_week(wanted.hours)) / HOURS_PER_WEEK).quantize(Decimal("0.01"))
     words = choice.words
     count = wanted.replicas
     return Offered(
@@ -73,7 +67,7 @@ def _offered(server: PlannedResource, choice: Choice, taken: int, usage: Usage) 
             region=place.region,
             name=place.instance_type,
             quantity=Decimal(count),
-            hours=min(usage.running, own),
+            hours=min(usage.running, of_month(wanted.hours or "")),
             spot=wanted.spot,
         ),
     )

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._plan.model import Plan
 from pulumi_llm._review.alternatives import Offered, offered
+from pulumi_llm._review.hours import SERVER, Schedule, schedules, stops_by_itself
 from pulumi_llm._review.item import Item, Usage
 from pulumi_llm._review.items import items
 from pulumi_llm._review.money import HOURS_PER_MONTH, PER_HOUR, PER_MONTH, ZERO, Amounts, both, exact, total
@@ -109,6 +110,8 @@ class Bill:
     lines: list[Line] = field(default_factory=list)
     alternatives: list[Alternative] = field(default_factory=list)
     """Of each server that has any: the one that is written first, then these in their order."""
+    schedules: list[Schedule] = field(default_factory=list)
+    """Of each server that stops by itself."""
 
     @property
     def per_hour(self) -> Amounts:
@@ -185,9 +188,25 @@ def make_bill(
     # Resources register in the order in which their inputs become known, which need not be the same twice.
     found = sorted(items(plan, catalog, usage, default_regions), key=lambda item: (item.resource, item.urn))
     bill.lines = [_line(item, catalog, today) for item in found]
+    bill.schedules = _schedules(plan, catalog, usage, list(zip(found, bill.lines, strict=True)), default_regions, today)
     others = sorted(offered(plan, usage), key=lambda each: (each.item.resource, each.item.urn, each.number))
     bill.alternatives = [Alternative(each, _line(each.item, catalog, today)) for each in others]
     return bill
+
+
+def _schedules(
+    plan: Plan,
+    catalog: Catalog,
+    usage: Usage,
+    bought: list[tuple[Item, Line]],
+    default_regions: Mapping[str, str] | None,
+    today: date,
+) -> list[Schedule]:
+    if not any(stops_by_itself(each) for each in plan.of_type(SERVER)):
+        return []
+    now = [(item, line.per_month) for item, line in bought]
+    always = items(plan, catalog, replace(usage, own_hours=False), default_regions)
+    return list(schedules(plan, usage, now, ((item, _line(item, catalog, today).per_month) for item in always)))
 
 
 def _line(item: Item, catalog: Catalog, today: date) -> Line:

@@ -18,6 +18,10 @@ Format 1, one object. Money is a number, rounded as shown (0.0001 per hour, 0.01
                 "spot": bool, "machines": number, "hours", "price", "per_hour", "per_month", "unknown",
                 "fit": {"context", "at_once", "longest"} | null}],
                                               of servers that have any; in no total, and not read back
+     "schedules": [{"resource", "hours": str | null, "idle_minutes": number | null, "keep", "machines": number,
+                "running": number,            hours a month that each machine of the server is counted with
+                "saved_per_month": {"CNY", "USD"} | null}],
+                                              of servers that stop by themselves; not read back
      "total": {"per_hour": {"CNY", "USD"}, "per_month": {"CNY", "USD"},
                "at_least": bool,              true: some prices are unknown
                "fewest": {"per_hour", "per_month"} | null},
@@ -60,6 +64,7 @@ def to_json(bill: Bill) -> dict[str, Any]:
         "exchange_rate": {key: getattr(rate, key) for key in ("base", "quote", "rate", "source", "source_date")},
         "lines": [_line_to_json(line) for line in bill.lines],
         "alternatives": [_alternative_to_json(each) for each in bill.alternatives],
+        "schedules": [each.to_json() for each in bill.schedules],
         "total": {
             "per_hour": bill.per_hour.to_json(),
             "per_month": bill.per_month.to_json(),

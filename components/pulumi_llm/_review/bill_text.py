@@ -12,6 +12,7 @@ from pulumi_llm._language import told, tr
 from pulumi_llm._review.bill import Bill, Line
 from pulumi_llm._review.capacity import Room
 from pulumi_llm._review.difference import Difference, LineChange
+from pulumi_llm._review.hours import Schedule, of_month
 from pulumi_llm._review.money import CURRENCIES, HOURS_PER_MONTH, Amounts, plain
 from pulumi_llm._tables import padded
 from pulumi_llm._texts import _, listed
@@ -57,6 +58,7 @@ def bill_text(bill: Bill, currency: str) -> str:
             sums = _figures(fewest.per_hour, order, 11, 4) + _figures(fewest.per_month, order, 13, 2)
             lines.append(padded(tr("with the fewest nodes"), WIDTH) + sums)
     lines += _remarks(bill)
+    lines += _hours(bill, order)
     lines += _alternatives(bill, order)
     return "\n".join(lines) + "\n"
 
@@ -135,6 +137,52 @@ def _row(line: Line, order: tuple[str, ...]) -> str:
 
 def _no_figures() -> str:
     return "".join(padded(tr("unknown"), columns, right=True) for columns in (11, 11, 13, 13))
+
+
+def _hours(bill: Bill, order: tuple[str, ...]) -> Iterable[str]:
+    """How long the machines that stop by themselves run, and what that makes of the bill."""
+    if bill.schedules:
+        yield tr("hours a month of servers that stop by themselves:")
+    for each in bill.schedules:
+        if each.hours:
+            yield f"  {each.resource}: {told(_counted(each, bill, order))}"
+        if each.idle_minutes is not None:
+            yield f"  {each.resource}: {told(_idle(each))}"
+
+
+def _counted(schedule: Schedule, bill: Bill, order: tuple[str, ...]) -> str:
+    running, asked = plain(schedule.running), plain(bill.running_hours)
+    if schedule.running == bill.running_hours:
+        return _(
+            "{running} are counted, as asked for: its hours ({hours}) have {own}",
+            running=running,
+            hours=schedule.hours,
+            own=plain(of_month(schedule.hours)),
+        )
+    if schedule.saved is None:
+        saving = _("what that saves is not known, as the price of the machine is not")
+    else:
+        first, second = (_("{amount:,.2f} {currency}", amount=schedule.saved.of(each), currency=each) for each in order)
+        saving = _("{first} ({second}) a month less than at all {asked}", first=first, second=second, asked=asked)
+    return _("{running} of {asked}, by its hours ({hours}): {saving}", running=running, asked=asked,
+             hours=schedule.hours, saving=saving)  # fmt: skip
+
+
+def _idle(schedule: Schedule) -> str:
+    stopping, minutes = schedule.machines - schedule.keep, schedule.idle_minutes
+    if stopping < schedule.machines:
+        return _(
+            "{stopping} of its {machines} machines stop after {minutes} minutes without a request: what that takes off "
+            "depends on the calls and is not counted",
+            stopping=stopping,
+            machines=schedule.machines,
+            minutes=minutes,
+        )
+    return _(
+        "stops after {minutes} minutes without a request: what that takes off depends on the calls and is not counted; "
+        "`--hours` counts as many as you expect, of every machine",
+        minutes=minutes,
+    )
 
 
 def _alternatives(bill: Bill, order: tuple[str, ...]) -> Iterable[str]:

@@ -22,6 +22,8 @@ class Usage:
 
     running: Decimal = HOURS_PER_MONTH
     traffic_gib: Decimal = Decimal(DEFAULT_TRAFFIC_GIB)
+    own_hours: bool = True
+    """Whether a server that has hours of its own runs no longer than these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +54,5 @@ class Item:
     """As ``quantity``, with as few nodes as a pool may have; None: there is one amount of it."""
     told: Price | None = None
     """The price per hour that the stack itself gives."""
+    server: str = ""
+    """The model server that it is of, by its URN; empty: it is of none."""

@@ -7,21 +7,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
 from pulumi_llm._plan.model import UNKNOWN, Plan, PlannedResource
 from pulumi_llm._provider_facts.table import region_input, region_named
 from pulumi_llm._review import own_items
 from pulumi_llm._review.buckets import in_buckets
+from pulumi_llm._review.hours import SERVER, of_month, written
 from pulumi_llm._review.item import Item, ItemKind, Usage
 from pulumi_llm._review.money import HOURS_PER_MONTH, exact, plain
 from pulumi_llm._review.table import CostRule, CostTable, DiskRule, NotInPlan, cost_table, holds, look, sold_as
 from pulumi_llm._texts import Text, _
 from pulumi_llm.catalog import Catalog, Price
-from pulumi_llm.spec.hours import HOURS_PER_WEEK, hours_per_week
-
-SERVER = "llm:index:ModelServer"
-"""The component whose machine may have hours."""
 
 
 def items(
@@ -164,25 +159,22 @@ class _Reader:
         yield from self._disks(resource, rule)
         yield from self._own_address(resource, rule)
 
-    def _hours(self, resource: PlannedResource) -> str:
-        """The hours of the model server that a resource, or the machine with this address, is of; empty: none."""
+    def _server(self, resource: PlannedResource) -> PlannedResource | None:
+        """The model server that a resource, or the machine with this address, is of."""
         machine = self.kept_by.get(resource.urn)
         above = self.by_urn.get(self.by_urn[machine].parent if machine else resource.parent)
-        while above is not None:
-            if above.type == SERVER:
-                hours = above.inputs.get("hours")
-                return hours if isinstance(hours, str) and hours != UNKNOWN else ""
+        while above is not None and above.type != SERVER:
             above = self.by_urn.get(above.parent)
-        return ""
+        return above
+
+    def _hours(self, resource: PlannedResource) -> str:
+        """The hours of the server that a resource, or the machine with this address, is of; empty: none."""
+        server = self._server(resource)
+        return written(server) if server is not None and self.usage.own_hours else ""
 
     def _running(self, resource: PlannedResource) -> Decimal:
         """Hours of a month in which it runs: as many as are asked about, and no more than its own hours have."""
-        hours = self._hours(resource)
-        try:
-            own = HOURS_PER_MONTH * Decimal(hours_per_week(hours)) / HOURS_PER_WEEK if hours else HOURS_PER_MONTH
-        except PydanticCustomError:  # of a program that has refused them, or of a state that a later version wrote
-            own = HOURS_PER_MONTH
-        return min(self.usage.running, own.quantize(Decimal("0.01")) if hours else own)
+        return min(self.usage.running, of_month(self._hours(resource)))
 
     def _disks(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         for disk in rule.disks:
@@ -321,7 +313,7 @@ class _Reader:
                 yield replace(item, unknown=_("it costs extra, and the catalogue has no price of it"))
 
     def _item(self, resource: PlannedResource, rule: CostRule | None, slot: str, kind: ItemKind, what: str) -> Item:
-        cloud = self.clouds.get(resource.package)
+        cloud, server = self.clouds.get(resource.package), self._server(resource)
         return Item(
             urn=resource.urn,
             type=resource.type,
@@ -331,6 +323,7 @@ class _Reader:
             what=what,
             cloud=cloud,
             region=self._region(resource, cloud, rule),
+            server=server.urn if server is not None else "",
         )
 
     def _region(self, resource: PlannedResource, cloud: str | None, rule: CostRule | None) -> str | None:

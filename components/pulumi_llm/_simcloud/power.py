@@ -10,6 +10,7 @@ from typing import Any
 from pulumi_llm import clouds
 from pulumi_llm._power.base import Seen
 from pulumi_llm._refresh.calls import Failure
+from pulumi_llm._simcloud import booting
 from pulumi_llm._simcloud.faults import Faults
 from pulumi_llm._simcloud.faults import parse as parse_faults
 from pulumi_llm._simcloud.store import FILE, Record, Store
@@ -20,35 +21,61 @@ from pulumi_llm.errors import Finding, Refusal
 def connect(home: Path, cloud: str, faults: str) -> SimulatedPower:
     """The machines of a cloud in the simulation of that folder; ``faults`` as `pulumi-llm sim` takes them.
 
-    Raises Refusal ``power.booted`` where they are booted, which this does not stop.
+    Raises Refusal ``power.booted`` where they were booted and are not there any more, and those of the harness where
+    they cannot be reached from here.
     """
-    if (home / "world").exists():
+    return SimulatedPower(Store(home / FILE), cloud, parse_faults(faults), _booted(home))
+
+
+def are_booted(home: Path) -> bool:
+    """Whether the machines of the simulation in that folder are booted."""
+    return (home / "world").exists()
+
+
+def _booted(home: Path) -> Any:
+    """The world of booted machines; None where none is booted."""
+    if not are_booted(home):
+        return None
+    booting.part("support").require()
+    world = booting.part("world").World.find(home / "world")
+    if world is None or not world.is_alive:
         raise Refusal(
             [
                 Finding(
                     "power.booted",
-                    _("the machines of this simulation are booted (`sim --boot`): stop and start do not reach them"),
-                    _("`pulumi-llm sim destroy` ends them; a simulation without --boot is stopped and started"),
+                    _("the booted machines of this simulation (`sim --boot`) did not outlive a restart"),
+                    _("`pulumi-llm sim destroy`, and make them anew"),
                 )
             ]
         )
-    return SimulatedPower(Store(home / FILE), cloud, parse_faults(faults))
+    return world
 
 
 class SimulatedPower:
-    """The machines of a simulated cloud. What it is asked is that of `_power.base.Power`."""
+    """The machines of a simulated cloud. What it is asked is that of `_power.base.Power`.
 
-    def __init__(self, store: Store, cloud: str, faults: Faults) -> None:
-        self.store, self.faults = store, faults
+    ``world`` has those that are booted: they are shut down and switched on.
+    """
+
+    def __init__(self, store: Store, cloud: str, faults: Faults, world: Any = None) -> None:
+        self.store, self.faults, self.world = store, faults, world
         self.facts: Mapping[str, Any] = clouds.folders()[cloud].read("power.json")
 
     def look(self, machine: str) -> Seen | None:
         """How the machine is. None where the simulation has none of that id."""
         found = self.store.get(self.facts["type"], machine)
-        return None if found is None else Seen(state="stopped" if self._is(found, "stopped") else "running")
+        if found is None:
+            return None
+        booted = self._machine(machine)
+        if booted is not None:  # which may have had itself stopped
+            return Seen(state="running" if booted.is_running else "stopped")
+        return Seen(state="stopped" if self._is(found, "stopped") else "running")
 
     def stop(self, machine: str) -> None:
-        """Stop it, at once."""
+        """Stop it, at once; one that is booted ends its services before."""
+        booted = self._machine(machine)
+        if booted is not None:
+            booted.shut_down()
         self._become(machine, "stopped")
 
     def start(self, machine: str) -> None:
@@ -56,7 +83,13 @@ class SimulatedPower:
         found = self.store.get(self.facts["type"], machine)
         if found is not None:
             refuse_without_stock(self.facts, found, self.faults)
+        booted = self._machine(machine)
+        if booted is not None:
+            booted.start()
         self._become(machine, "running")
+
+    def _machine(self, machine: str) -> Any:
+        return None if self.world is None else self.world.find_machine(machine)
 
     def _is(self, found: Record, state: str) -> bool:
         return all(found.get(key) == value for key, value in self.facts["simulated"][state].items())

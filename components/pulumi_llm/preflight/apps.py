@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 CHAT = "chat"
 """What the chat page's key is called at the gateway."""
-STORE = "pgvector"
 EMBEDDINGS = "/v1/embeddings"
-"""The vector store that documents are kept in."""
 
 
 def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Finding]:
@@ -31,6 +29,8 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
     apps = server.apps
     if apps is None or apps.chat is None:
         return
+    from pulumi_llm.roles import chat, registry  # a question about a model and a GPU asks for no role
+
     if CHAT in server.keys:
         yield Finding(
             "apps.key-taken",
@@ -49,15 +49,15 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
             _("leave port out (18447 is taken), or a high port"),
             where="apps.chat.port",
         )
-    here = vectors is not None and vectors.placement == "server" and vectors.engine == STORE
+    here = vectors is not None and vectors.placement == "server" and vectors.engine in chat.STORES
     if apps.rag is not None and not here:
         yield Finding(
             "apps.rag-store",
             _(
-                "Open WebUI without the parts that run models itself keeps documents in PostgreSQL alone, and there is "
-                "none beside the model"
+                "Open WebUI keeps documents in a store beside the model ({stores}), and there is none of these",
+                stores=either(registry.role(each).manifest.title for each in chat.STORES),
             ),
-            "vectors: {engine: pgvector}",
+            either([f"vectors: {{engine: {each}}}" for each in chat.STORES]),
             where="apps.rag.engine",
         )
 
@@ -167,9 +167,25 @@ def _mute(own: ServerSpec | ModelSpec, path: str) -> bool:
     return task is None or (task == EMBEDDING and getattr(own, "device", "gpu") == "cpu")
 
 
-def warnings_of(server: ServerSpec) -> Iterator[Finding]:
-    """Warnings, which refuse nothing: ``apps.no-name``."""
-    if server.apps is None or server.apps.chat is None or server.domain is not None:
+def warnings_of(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Finding]:
+    """Warnings, which refuse nothing: ``apps.no-name``, ``apps.rag-keeps-deleted``."""
+    if server.apps is None or server.apps.chat is None:
+        return
+    from pulumi_llm.roles import chat, registry  # a question about a model and a GPU asks for no role
+
+    if server.apps.rag is not None and vectors is not None and vectors.engine in chat.KEEP_DELETED:
+        yield Finding(
+            "apps.rag-keeps-deleted",
+            _(
+                "Open WebUI deletes nothing in {title} when a document is deleted: its text stays there, and each "
+                "document has a collection of its own",
+                title=registry.role(vectors.engine).manifest.title,
+            ),
+            f"vectors: {{engine: {chat.SLIM}}}",
+            severity="warning",
+            where="apps.rag.engine",
+        )
+    if server.domain is not None:
         return
     if catalog.load().region(server.cloud, server.region).in_china:
         yield Finding(

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from pulumi_llm.roles import files, registry
-from pulumi_llm.roles.base import Role, Row, secret_row, sites_of
+from pulumi_llm.roles.base import Role, Row, file_row, secret_row, sites_of
+from pulumi_llm.roles.manifest import Listener
 from pulumi_llm.roles.requests import NodeRequest, ServiceRole, VllmRole
 
 GATEWAY = "http://127.0.0.1:4000/v1"
@@ -15,8 +16,17 @@ KEY = "chat"
 """What the key of a chat page is called at the gateway."""
 KEYS_OF_RAG = {"embeddings": "RAG_OPENAI_API_KEY", "reranker": "RAG_EXTERNAL_RERANKER_API_KEY"}
 """Where Open WebUI looks for the key that it asks for vectors, and for an order, with."""
-STORE = "pgvector"
-"""The store that the slim Open WebUI keeps vectors in (open_webui/retrieval/vector/factory.py of 0.12.4)."""
+STORES = {"pgvector": "PGPASSWORD", "weaviate": "WEAVIATE_API_KEY"}
+"""The stores that it keeps vectors in, and where it looks for the secret of each."""
+SLIM = "pgvector"
+"""The one that its slim mode has, and no other (open_webui/retrieval/vector/factory.py of 0.12.4)."""
+KEEP_DELETED = ("weaviate",)
+"""Those in which it deletes nothing of a document that is deleted, and everybody's vectors where it means its own
+(dbs/weaviate.py of 0.12.4)."""
+
+AWAITS = "/opt/llm/open-webui/await.py"
+EMPTIES = ("/api/v1/files/all", "/api/v1/retrieval/reset/db")
+"""Where it empties its store."""
 
 
 class OpenWebui(Role):
@@ -26,13 +36,19 @@ class OpenWebui(Role):
         """For its settings and its unit."""
         told = _settings(node, self.name)
         ((port, __),) = self.listeners(node).values()
-        manifest, served = registry.role(STORE).manifest, node.of(VllmRole)
+        store, served = _store(node, self.name), node.of(VllmRole)
+        manifest = registry.role(store).manifest if store else None
         return {
             **super().values(node),
             "version": self.manifest.version,
             "gateway": GATEWAY,
             "origin": f"https://{node.domain}{'' if port == 443 else f':{port}'}" if node.domain else None,
-            "store_port": manifest.listeners["sql"].port,
+            "slim": store in (None, SLIM),
+            "awaits": AWAITS,
+            "store": store,
+            "store_title": manifest.title.partition(" (")[0] if manifest else None,
+            "store_health": manifest.health.url if manifest and manifest.health else None,
+            "store_at": {name: _at(each) for name, each in manifest.listeners.items()} if manifest else {},
             "admin_email": _quoted(told["admin_email"]),
             "model": _quoted(served.served_name) if served and served.task is None else None,
             "embeddings": _quoted(told.get("embeddings")),
@@ -40,18 +56,25 @@ class OpenWebui(Role):
             "dimensions": told.get("dimensions"),
         }
 
+    def files(self, node: NodeRequest) -> list[Row]:
+        """Its own, and what waits for a store that has to answer before it starts."""
+        rows = super().files(node)
+        if _store(node, self.name) not in (None, SLIM):
+            rows.append(file_row(AWAITS, self.text("await.py"), str(self.unit)))
+        return rows
+
     def required_secrets(self, node: NodeRequest) -> list[str]:
-        """Its own, and the password of PostgreSQL where that keeps its vectors."""
+        """Its own, and the key of the store that keeps its vectors."""
         own = super().required_secrets(node)
         return [*own, *_of_store(node, self.name)]
 
     def secret_files(self, node: NodeRequest, *, optional: bool = False) -> list[Row]:
-        """Its own, PostgreSQL's password, and the same gateway key once more for each of what documents need."""
+        """Its own, the store's key, and the same gateway key once more for each of what documents need."""
         rows = super().secret_files(node, optional=optional)
         if optional:
             return rows
         (own,) = rows
-        own["entries"] |= dict.fromkeys(_of_store(node, self.name), "PGPASSWORD")
+        own["entries"] |= _of_store(node, self.name)
         # In a file of secrets each secret has one name, and here the same key has three.
         for what, variable in KEYS_OF_RAG.items():
             if _settings(node, self.name).get(what):
@@ -61,8 +84,9 @@ class OpenWebui(Role):
 
     def sites(self, node: NodeRequest, status_port: int | None) -> list[str]:
         """Its port, for pages of its own origin."""
+        empties = EMPTIES if _store(node, self.name) in KEEP_DELETED else ()
         return [
-            files.filled(self.text("site.j2"), {"site": site, "each": each})
+            files.filled(self.text("site.j2"), {"site": site, "each": each, "empties": empties})
             for port, each in self.listeners(node).values()
             for site in sites_of(node, port)
         ]
@@ -78,11 +102,25 @@ def _quoted(value: str | None) -> str | None:
     return value and '"' + re.sub(r'(["\\\\`$])', r"\\\1", value) + '"'
 
 
-def _of_store(node: NodeRequest, role: str) -> list[str]:
-    """The store's secret, where documents are kept in it."""
+def _store(node: NodeRequest, role: str) -> str | None:
+    """The store beside it that documents are kept in; None: they are kept in none."""
     if not _settings(node, role).get("embeddings"):
-        return []
-    return [name for name, each in registry.role(STORE).manifest.secrets.items() if each.generate]
+        return None
+    return next((each for each in STORES if node.asked(each) is not None), SLIM)
 
 
-__all__ = ["GATEWAY", "KEY", "STORE", "OpenWebui"]
+def _of_store(node: NodeRequest, role: str) -> dict[str, str]:
+    """The store's secret, and the variable for it, where documents are kept in it."""
+    store = _store(node, role)
+    if store is None:
+        return {}
+    return {name: STORES[store] for name, each in registry.role(store).manifest.secrets.items() if each.generate}
+
+
+def _at(listener: Listener) -> tuple[str, str]:
+    """Host and port on this machine, past Caddy: what keeps vectors is asked for its own key there too."""
+    host, __, port = (listener.to or f"127.0.0.1:{listener.port}").rpartition(":")
+    return host, port
+
+
+__all__ = ["GATEWAY", "KEEP_DELETED", "KEY", "SLIM", "STORES", "OpenWebui"]

@@ -7,12 +7,14 @@ import { z } from "zod";
 
 const apiKey = process.env.OPENAI_API_KEY;
 const baseURL = process.env.OPENAI_BASE_URL;
+const MODEL = process.env.MODEL ?? "plain";
 const compatible = createOpenAICompatible({ name: "gate", baseURL, apiKey, includeUsage: true });
-const models = [
-  compatible("plain"),
-  createOpenAI({ baseURL, apiKey })("plain"),
-  createAnthropic({ baseURL, apiKey })("plain"),
+const named = (name) => [
+  compatible(name),
+  createOpenAI({ baseURL, apiKey })(name),
+  createAnthropic({ baseURL, apiKey })(name),
 ];
+const models = named(MODEL);
 const look = tool({
   description: "Look at something.",
   inputSchema: z.object({ at: z.string() }),
@@ -24,7 +26,7 @@ const scenarios = {
     for (const model of models) {
       console.log((await generateText({ model, prompt: "Say hello", maxRetries: 0 })).text);
     }
-    console.log((await embed({ model: compatible.textEmbeddingModel("plain"), value: "hello" })).embedding);
+    console.log((await embed({ model: compatible.textEmbeddingModel(MODEL), value: "hello" })).embedding);
   },
   async stream() {
     for (const model of models) {
@@ -42,14 +44,25 @@ const scenarios = {
     }
   },
   async cancel() {
-    const abort = new AbortController();
-    const model = compatible("stall");
-    for await (const each of streamText({ model, prompt: "Say hello", abortSignal: abort.signal }).textStream) {
-      console.log(each);
-      abort.abort();
-      break;
-    }
+    for (const model of named("stall")) await left(model, "Say hello");
+    await goesOn();
+  },
+  async hangs_up() {
+    for (const model of models) await left(model, "Talk without end");
+    await goesOn();
   },
 };
+
+async function left(model, prompt) {
+  const abort = new AbortController();
+  for await (const each of streamText({ model, prompt, abortSignal: abort.signal, maxRetries: 0 }).textStream) {
+    console.log(each);
+    abort.abort();
+    break;
+  }
+}
+
+// The program goes on, and so do its connections that nobody closed.
+const goesOn = () => new Promise((done) => setTimeout(done, 300_000));
 
 await scenarios[process.argv[2]]();

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import anthropic
 
@@ -45,7 +46,9 @@ def count() -> None:
 
 def cancel() -> None:
     with client.messages.stream(model="stall", max_tokens=50, messages=HELLO) as events:
-        print(next(iter(events.text_stream)))
+        print(next(iter(events.text_stream)), flush=True)
+    # The program goes on, and so do its connections that nobody closed.
+    time.sleep(300)
 
 
 def errors() -> None:
@@ -87,7 +90,8 @@ def hangs_up() -> None:
         for said, _ in enumerate(events.text_stream, 1):
             if said == 20:
                 break
-    print("heard", said)
+    print("heard", said, flush=True)
+    time.sleep(300)
 
 
 def refusals() -> None:

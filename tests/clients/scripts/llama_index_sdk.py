@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
@@ -9,7 +10,8 @@ from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 
 WHERE = {"api_base": os.environ["OPENAI_BASE_URL"], "api_key": os.environ["OPENAI_API_KEY"]}
-model = OpenAILike(model="plain", is_chat_model=True, is_function_calling_model=True, max_retries=0, **WHERE)
+MODEL = os.environ.get("MODEL", "plain")
+model = OpenAILike(model=MODEL, is_chat_model=True, is_function_calling_model=True, max_retries=0, **WHERE)
 HELLO = [ChatMessage(role="user", content="Say hello")]
 
 
@@ -20,7 +22,7 @@ def look(at: str) -> str:
 
 def chat() -> None:
     print(model.chat(HELLO).message.content)
-    print(OpenAILikeEmbedding(model_name="plain", **WHERE).get_text_embedding("hello"))
+    print(OpenAILikeEmbedding(model_name=MODEL, **WHERE).get_text_embedding("hello"))
 
 
 def stream() -> None:
@@ -28,10 +30,24 @@ def stream() -> None:
 
 
 def tools() -> None:
-    asked = 'Please call the tool look with {"at": "a heron"} now'
-    told = model.chat_with_tools([FunctionTool.from_defaults(look)], user_msg=asked)
+    tool = FunctionTool.from_defaults(look)
+    asked = [ChatMessage(role="user", content='Please call the tool look with {"at": "a heron"} now')]
+    told = model.chat_with_tools([tool], chat_history=asked)
+    asked.append(told.message)
     for each in model.get_tool_calls_from_response(told):
         print(each.tool_name, each.tool_kwargs)
+        result = tool.call(**each.tool_kwargs).content
+        asked.append(ChatMessage(role="tool", content=result, additional_kwargs={"tool_call_id": each.tool_id}))
+    print(model.chat_with_tools([tool], chat_history=asked).message.content)
+
+
+def cancel() -> None:
+    other = OpenAILike(model="stall", is_chat_model=True, max_retries=0, **WHERE)
+    events = other.stream_chat(HELLO)
+    print(next(each.delta for each in events if each.delta), flush=True)
+    events.close()
+    # The program goes on, and its connection with it.
+    time.sleep(300)
 
 
 globals()[sys.argv[1]]()

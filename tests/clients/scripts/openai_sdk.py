@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import openai
 
@@ -46,9 +47,15 @@ def tools() -> None:
 
 def cancel() -> None:
     for each in client.chat.completions.create(model="stall", messages=HELLO, stream=True):
-        print(each.choices[0].delta.content)
+        print(each.choices[0].delta.content, flush=True)
         break
-    client.close()
+    # The program goes on, and so do its connections that nobody closed.
+    time.sleep(300)
+
+
+def count() -> None:
+    # OpenAI's own count, /v1/responses/input_tokens, is nothing that vLLM has.
+    print(client.post("../tokenize", body={"model": MODEL, "messages": HELLO}, cast_to=object)["count"])
 
 
 def errors() -> None:
@@ -113,8 +120,8 @@ def hangs_up() -> None:
         said += bool(each.choices and each.choices[0].delta.content)
         if said == 20:
             break
-    print("heard", said)
-    client.close()
+    print("heard", said, flush=True)
+    time.sleep(300)
 
 
 def refusals() -> None:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_boot import disks, network
+from llm_boot import disks, network, roles
 from llm_boot.machine import Machine, MachineSpec, ssh
 from llm_boot.world import World
 from pulumi_llm import clouds
@@ -78,6 +78,8 @@ def _followed(call: Call, what: Any, made: Props) -> Props:
         return {}
     try:
         outputs: Props = what(place, call, made)
+        if roles.concerns(call.token):
+            roles.tell(place, call.store)
     except OSError as error:
         raise CloudError(f"[boot.failed] {call.name}: {error}") from error
     return outputs

@@ -24,6 +24,7 @@ from typing import Any
 
 from llm_boot import certificates
 from llm_boot.answers import Answer, Services, missing
+from llm_boot.compute import Compute
 from llm_boot.faults import Fault, Faults
 
 
@@ -44,12 +45,21 @@ class Edge:
 
     def __init__(self, folder: Path, parts: Path) -> None:
         self.folder, self.services = folder, Services(parts)
+        self.compute = Compute(folder, self.power)
         self.faults = Faults(folder / "faults.json")
         self._lock = threading.Lock()
         self.log_file = (folder / "requests.jsonl").open("a", encoding="utf-8")
         names = [each for hosts in table()["hosts"].values() for each in hosts]
         self.valid = certificates.context(parts / "signing", names, folder, days_ahead=0)
         self.future = certificates.context(parts / "signing", names, folder, days_ahead=1)
+
+    def power(self, machine: str, what: str) -> None:
+        """Shut a machine of this world down, or switch it on."""
+        from llm_boot.world import World  # which is what starts this
+
+        found = World(self.folder).find_machine(machine)
+        if found is not None:
+            (found.shut_down if what == "stop" else found.start)()
 
     def log(self, **fields: Any) -> None:
         """One line of requests.jsonl."""
@@ -101,7 +111,7 @@ class Handler(BaseHTTPRequestHandler):
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ").strip()
         fault = edge.faults.find(host, self.path, token)
         service = service_of(host)
-        answer = edge.services.answer(service, self.command, self.path, body) if service else missing(host)
+        answer = self.found(service, host, body) if service else missing(host)
         if fault is not None and fault.do == "status":
             answer = Answer(fault.status, b"as asked for\n")
         if fault is not None and fault.do == "replace":
@@ -123,6 +133,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send(answer, fault)
         except OSError:
             self.close_connection = True
+
+    def found(self, service: str, host: str, body: bytes) -> Answer:
+        """What a service answers; the clouds' own know who asks."""
+        client, headers = self.client_address[0], {name.lower(): value for name, value in self.headers.items()}
+        compute, told = self.server.edge.compute, None
+        if service == "compute":
+            told = compute.api(client, host, self.path, headers, body)
+        elif service == "metadata":
+            told = compute.metadata(client, self.command, host, self.path, headers)
+        return told or self.server.edge.services.answer(service, self.command, self.path, body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815 - http.server's names
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llm_boot import cgroups, disks, faults, network
+from llm_boot import cgroups, compute, disks, faults, network
+from llm_boot.compute import Row
 from llm_boot.edge import table
 from llm_boot.faults import Fault
 from llm_boot.machine import Machine, MachineSpec
@@ -132,20 +133,30 @@ class World:
 
     def requests(self, **match: Any) -> list[dict[str, Any]]:
         """What the edge was asked, oldest first; ``match`` restricts it to those with these values."""
-        file = self.folder / "requests.jsonl"
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-        return [row for row in rows if all(row.get(key) == value for key, value in match.items())]
+        return _lines(self.folder / "requests.jsonl", match)
 
     def forget_requests(self) -> None:
         """Let `requests` begin anew."""
         with contextlib.suppress(FileNotFoundError):
             os.truncate(self.folder / "requests.jsonl", 0)
 
+    # -- the clouds that it stands for
+
+    def tell(self, machine: Machine, row: Row) -> None:
+        """Let a cloud know this of a machine from now on. It has to have its address."""
+        with compute.changing(self.folder):
+            compute.write(self.folder, {**compute.read(self.folder), machine.address: row})
+
+    def orders(self, **match: Any) -> list[dict[str, Any]]:
+        """What the clouds' APIs were asked by machines, oldest first."""
+        return _lines(self.folder / "orders.jsonl", match)
+
     def _start_edge(self) -> None:
         ready = self.folder / "ready"
         ready.unlink(missing_ok=True)
         entering = "; ".join(f"echo $$ > '{each}'" for each in cgroups.make(f"{self.name}/edge"))
-        line = f'{entering}; exec ip netns exec {self.name} "$@"'
+        # The network alone: the edge switches machines, which it finds by their control groups under /sys.
+        line = f'{entering}; exec nsenter --net={network.NAMESPACES / self.name} -- "$@"'
         with (self.folder / "edge.log").open("ab") as log:
             started = subprocess.Popen(
                 [
@@ -181,6 +192,11 @@ class World:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _lines(file: Path, match: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+    return [row for row in rows if all(row.get(key) == value for key, value in match.items())]
 
 
 def dismantle(name: str, folder: Path) -> None:
