@@ -582,7 +582,7 @@ class ManagedArgs(TypedDict):
     admins: NotRequired[list[str]]
     """On AWS: ARNs of further roles or users that may do everything in the cluster."""
     operators: NotRequired[bool]
-    """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has ``scaling``. ``false``: you install them yourself. Default: ``true``."""
+    """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has ``scaling``, on EKS the cluster-autoscaler with ``nodes.min_count``. ``false``: you install them yourself. Default: ``true``."""
     protect: NotRequired[bool]
     """Keep the cluster from being deleted or replaced. Default: ``false``."""
     tags: NotRequired[dict[str, str]]

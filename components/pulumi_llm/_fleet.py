@@ -108,6 +108,7 @@ class Fleet(pulumi.ComponentResource):
                 certificate=certificate,
                 private_key=_secret(private_key),
                 hub_token=token,
+                cluster_name=made_here.get("cluster_name"),
                 vectors_keys={key: _secret(value) for key, value in of_store.items()} or None,
             ),
             self,

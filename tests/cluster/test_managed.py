@@ -177,10 +177,14 @@ def test_the_pool_is_as_large_as_the_fleet_says_and_its_disks_hold_the_weights(c
     assert grows.cluster is not None
     assert (grows.cluster.request.gpus.least, grows.cluster.request.gpus.grows) == (0, True)
     assert not grows.cluster.request.system.grows
-    # Where the cloud adds nodes they come as pods do; where nobody does yet, all are there from the start.
-    adds = grows.cluster.service.autoscaler
-    assert grows.cluster.request.gpus.first == (0 if adds else 2)
-    assert ("managed.no-autoscaler" in [each.code for each in grows.warnings]) is not adds
+    # Where nodes are added they come as pods do; where the owner sees to that, all are there from the start.
+    assert grows.cluster.request.gpus.first == 0
+    assert grows.warnings == ()
+    alone = resolved(fleet(cloud, nodes={"min_count": 0}, operators=False))
+    assert alone.cluster is not None
+    adds = alone.cluster.service.autoscaler
+    assert alone.cluster.request.gpus.first == (0 if adds else 2)
+    assert ("managed.no-autoscaler" in [each.code for each in alone.warnings]) is not adds
 
 
 @pytest.mark.parametrize("cloud", [each for each in CLOUDS if each != "aws"])

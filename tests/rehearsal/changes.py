@@ -83,6 +83,13 @@ def at_once(stack: str) -> Addition:
 
 
 HOURS = {"server.hours": "Mon-Fri 08:00-20:00 Asia/Shanghai", "server.started_by": "cloud"}
+NEAR = {
+    "server.gpu": "H20",
+    "server.gpu_count": 8,
+    "server.instance_type": "HCCPNV6.96XLARGE2304",
+    "server.zone": "ap-guangzhou-6",
+}
+"""Machines that must be in a high performance computing cluster. Which zones sell them is not known: this is one."""
 ONE_BY_ONE = (
     Addition(
         "tencent-t4",
@@ -105,6 +112,14 @@ ONE_BY_ONE = (
         ),
     ),
     Addition("tencent-t4", "nodes", (Edit("nodes", {"server.nodes": 2}), Edit("one", {"server.nodes": 1}))),
+    Addition(
+        "tencent-t4",
+        "near",
+        (
+            Edit("near", {**NEAR, "server.nodes": 2}),
+            Edit("one", {**dict.fromkeys(NEAR), "server.gpu": "T4", "server.gpu_count": 1, "server.nodes": 1}),
+        ),
+    ),
     Addition(
         "tencent-t4",
         "buckets",

@@ -30,6 +30,9 @@ NOT_REHEARSED = {
             *("ecs:ModifyInstanceVpcAttribute", "ecs:ModifyDiskSpec"),
         ),
         "a restart": ("ecs:RebootInstance",),
+        "machines near each other": (
+            *("ecs:CreateDeploymentSet", "ecs:ModifyDeploymentSetAttribute", "ecs:DeleteDeploymentSet"),
+        ),
     },
     "tencentcloud": {
         "another name or bandwidth of what stands": (
@@ -44,6 +47,9 @@ NOT_REHEARSED = {
         ),
         "addresses by the older API": (
             *("cvm:AllocateAddresses", "cvm:ReleaseAddresses", "cvm:AssociateAddress", "cvm:DisassociateAddress"),
+        ),
+        "machines near each other, but in an addition": (
+            *("cvm:CreateHpcCluster", "cvm:ModifyHpcClusterAttribute", "cvm:DeleteHpcClusters"),
         ),
         "a start, a stop, other keys": (
             *("cvm:StartInstances", "cvm:StopInstances"),

@@ -287,7 +287,10 @@ class Group(Kind):
 
 def permission(given: Props) -> list[dict[str, Any]]:
     found: dict[str, Any] = {"IpProtocol": given["ipProtocol"]}
-    found["IpRanges"] = [{"CidrIp": given["cidrIpv4"], "Description": given["description"]}]
+    if group := given.get("referencedSecurityGroupId"):
+        found["UserIdGroupPairs"] = [{"GroupId": group, "Description": given["description"]}]
+    else:
+        found["IpRanges"] = [{"CidrIp": given["cidrIpv4"], "Description": given["description"]}]
     if given.get("fromPort") is not None:
         found |= {"FromPort": int(given["fromPort"]), "ToPort": int(given["toPort"])}
     return [found]
@@ -306,6 +309,8 @@ class Rule(Kind):
     @staticmethod
     def read(at: StandIn, id_: str) -> Props:
         (found,) = at.ec2.describe_security_group_rules(SecurityGroupRuleIds=[id_])["SecurityGroupRules"]
+        if group := found.get("ReferencedGroupInfo"):
+            return {"referencedSecurityGroupId": group["GroupId"], "securityGroupRuleId": id_}
         return {"cidrIpv4": found["CidrIpv4"], "securityGroupRuleId": id_}
 
     @classmethod
@@ -359,7 +364,10 @@ class Instance(Kind):
             "DisableApiTermination": given["disableApiTermination"],
             "InstanceInitiatedShutdownBehavior": given["instanceInitiatedShutdownBehavior"],
             "Monitoring": {"Enabled": given["monitoring"]},
-            "Placement": {"AvailabilityZone": given["availabilityZone"]},
+            "Placement": {
+                "AvailabilityZone": given["availabilityZone"],
+                **({"GroupName": given["placementGroup"]} if given.get("placementGroup") else {}),
+            },
             "MetadataOptions": {
                 "HttpEndpoint": meta["httpEndpoint"],
                 "HttpTokens": meta["httpTokens"],
@@ -421,6 +429,7 @@ class Instance(Kind):
             "vpcSecurityGroupIds": [each["GroupId"] for each in found["SecurityGroups"]],
             "keyName": found["KeyName"],
             "availabilityZone": found["Placement"]["AvailabilityZone"],
+            "placementGroup": found["Placement"]["GroupName"],
             "iamInstanceProfile": found.get("IamInstanceProfile", {}).get("Arn", "").rpartition("/")[2],
             "rootVolume": [disk["VolumeId"], disk["Size"], disk["VolumeType"], disk["Encrypted"]],
         }
@@ -454,6 +463,34 @@ class Instance(Kind):
         at.ec2.terminate_instances(InstanceIds=[id_])
         (found,) = at.ec2.describe_instances(InstanceIds=[id_])["Reservations"][0]["Instances"]
         assert found["State"]["Name"] == "terminated"
+
+
+@kind("aws:ec2/placementGroup:PlacementGroup")
+class Near(Kind):
+    """What terraform-provider-aws calls: ec2_placement_group.go; it waits for the state, and for its end."""
+
+    @staticmethod
+    def create(at: StandIn, given: Props) -> str:
+        asked = {"GroupName": given["name"], "Strategy": given["strategy"]}
+        at.ec2.create_placement_group(**asked, TagSpecifications=tagged("placement-group", given))
+        return str(given["name"])
+
+    @staticmethod
+    def read(at: StandIn, id_: str) -> Props:
+        (found,) = at.ec2.describe_placement_groups(GroupNames=[id_])["PlacementGroups"]
+        assert found["State"] == "available"
+        return {"placementGroupId": found["GroupId"], "strategy": found["Strategy"], "arn": found["GroupArn"]}
+
+    @staticmethod
+    def update(at: StandIn, id_: str, given: Props, changed: set[str]) -> None:
+        (found,) = at.ec2.describe_placement_groups(GroupNames=[id_])["PlacementGroups"]
+        Kind.update(at, found["GroupId"], given, changed)
+
+    @staticmethod
+    def delete(at: StandIn, id_: str, state: Props) -> None:
+        at.ec2.delete_placement_group(GroupName=id_)
+        own = [{"Name": "group-name", "Values": [id_]}]
+        assert at.ec2.describe_placement_groups(Filters=own)["PlacementGroups"] == []
 
 
 @kind("aws:ec2/eip:Eip")

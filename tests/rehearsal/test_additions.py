@@ -133,3 +133,22 @@ def test_buckets_call_no_cloud() -> None:
     for name in ("change weights", "change backup"):
         assert found[name]["steps"]
         assert written(found[name]) == []
+
+
+def test_machines_of_high_performance_computing_are_in_one_cluster_that_goes_after_them() -> None:
+    found = phases("near")
+    made = found["change near"]
+    order = [each["action"] for each in written(made)]
+    assert order.index("cvm:CreateHpcCluster") < order.index("cvm:RunInstances")
+    nodes = sent(made, "cvm:RunInstances")
+    assert len(nodes) == 2
+    (cluster,) = {each["HpcClusterId"] for each in nodes}
+    (zone,) = {each["Placement"]["Zone"] for each in nodes}
+    (asked,) = sent(made, "cvm:CreateHpcCluster")
+    assert asked["Zone"] == zone
+    gone = [each["action"] for each in written(found["change one"])]
+    # The provider keeps a refusal of this to itself, so the order is what counts.
+    (ended,) = sent(found["change one"], "cvm:DeleteHpcClusters")
+    assert ended["HpcClusterIds"] == [cluster]
+    last = max(at for at, each in enumerate(gone) if each == "cvm:TerminateInstances")
+    assert last < gone.index("cvm:DeleteHpcClusters")

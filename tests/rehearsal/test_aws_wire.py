@@ -333,3 +333,29 @@ def test_a_role_of_iam_is_made_given_to_a_machine_and_goes_away(cloud: Cloud) ->
     iam.delete_instance_profile(InstanceProfileName="stops")
     iam.delete_role(RoleName="stops")
     assert not [each for each in cloud.face.store.everything() if each.type.startswith("aws:iam/")]
+
+
+def test_a_placement_group_which_moto_lacks_holds_machines_and_goes_after_them(cloud: Cloud) -> None:
+    ec2 = cloud.of("ec2")
+    tags = [{"ResourceType": "placement-group", "Tags": [{"Key": "app", "Value": "llm <1>"}]}]
+    made = ec2.create_placement_group(GroupName="near", Strategy="cluster", TagSpecifications=tags)["PlacementGroup"]
+    (row,) = ec2.describe_placement_groups(GroupNames=["near"])["PlacementGroups"]
+    assert (row["State"], row["Strategy"], row["GroupId"]) == ("available", "cluster", made["GroupId"])
+    assert row["Tags"] == [{"Key": "app", "Value": "llm <1>"}]
+    ec2.create_tags(Resources=[made["GroupId"]], Tags=[{"Key": "app", "Value": "other"}])
+    (row,) = ec2.describe_placement_groups(GroupIds=[made["GroupId"]])["PlacementGroups"]
+    assert row["Tags"] == [{"Key": "app", "Value": "other"}]
+    again = {"GroupName": "near", "Strategy": "cluster"}
+    assert refused(lambda: ec2.create_placement_group(**again)) == "InvalidPlacementGroup.Duplicate"
+    assert refused(lambda: cloud.machine(Placement={"GroupName": "none"})) == "InvalidPlacementGroup.Unknown"
+    alone, machine = cloud.machine(), cloud.machine(Placement={"GroupName": "near"})
+    # moto keeps the group of a machine and reads none from the call.
+    assert [cloud.row(each)["Placement"]["GroupName"] for each in (alone, machine)] == ["", "near"]
+    assert refused(lambda: ec2.delete_placement_group(GroupName="near")) == "InvalidPlacementGroup.InUse"
+    ec2.terminate_instances(InstanceIds=[machine])
+    ec2.delete_placement_group(GroupName="near")
+    assert refused(lambda: ec2.describe_placement_groups(GroupNames=["near"])) == "InvalidPlacementGroup.Unknown"
+    assert "PlacementGroup" not in kinds(cloud)
+    # Another region has groups of its own.
+    ec2.create_placement_group(**again)
+    assert cloud.of("ec2", "us-west-2").describe_placement_groups()["PlacementGroups"] == []

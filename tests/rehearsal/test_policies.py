@@ -134,7 +134,7 @@ def _allowed(cloud: str) -> list[str]:
 
 
 SERVICES = {"": {"cam", "cbs", "dnspod"}, "hours": {"scf", "cam", "tag"}, "replicas": {"scf", "cvm", "cbs", "vpc"}}
-SERVICES |= {"nodes": {"cvm", "vpc"}, "buckets": set()}
+SERVICES |= {"nodes": {"cvm", "vpc"}, "near": {"cvm", "cbs"}, "buckets": set()}
 """What Tencent Cloud's plugin changed something at for the additions, among others."""
 
 

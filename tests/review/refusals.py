@@ -902,7 +902,7 @@ MADE: tuple[dict[str, Any], ...] = (
     made("tencent", version="1.30"),
     made("aws", system_type="g4dn.xlarge"),
     made("aws", nodes={"min_count": 3}),
-    made("aws", nodes={"min_count": 0}),
+    made("aws", nodes={"min_count": 0}, operators=False),
     {**made("tencent", nodes={"count": 4}), "models": {"chat": {**_BARE, "scaling": {"least": 0, "most": 4}}}},
     {**made("tencent", nodes={"min_count": 0}), "models": {"chat": {**_BARE, "scaling": {"most": 2}}}},
     made("aws", cidr="10.64.0.0/20"),

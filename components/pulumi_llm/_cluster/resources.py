@@ -48,6 +48,8 @@ class Wanted:
     hub_token: pulumi.Output[str] | None
     vectors_keys: Mapping[str, pulumi.Output[str]] | None = None
     """Of the vector store, by the variables that it reads them from; None: there is none."""
+    cluster_name: pulumi.Output[str] | None = None
+    """Of the cluster that is made, where one is."""
 
 
 def provider(name: str, kubeconfig: pulumi.Output[str], context: str | None, parent: pulumi.Resource) -> Any:
@@ -157,6 +159,10 @@ def _engines(wanted: Wanted, opts: pulumi.ResourceOptions) -> pulumi.Resource:
 
 def _operator(wanted: Wanted, each: operators.Release, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     space = Namespace(f"{wanted.name}-{each.called}-namespace", metadata=each.space, opts=opts)
+    told = dict(each.values)
+    if each.of_cluster is not None:
+        outer, inner = each.of_cluster
+        told[outer] = {**told.get(outer, {}), inner: wanted.cluster_name}
     release: pulumi.Resource = Release(
         f"{wanted.name}-{each.called}",
         name=each.called,
@@ -164,7 +170,7 @@ def _operator(wanted: Wanted, each: operators.Release, opts: pulumi.ResourceOpti
         version=each.version,
         namespace=each.namespace,
         repository_opts=RepositoryOptsArgs(repo=each.repository),
-        values=each.values,
+        values=told,
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[space])),
     )
     return release

@@ -13,6 +13,7 @@ from pulumi_llm._dataclasses import dataclass
 from pulumi_llm.clouds.clusters import ClusterRequest, Pool
 from pulumi_llm.errors import Finding
 from pulumi_llm.preflight import clusters, fleets
+from pulumi_llm.spec.namespaces import SCALER
 
 if TYPE_CHECKING:
     from pulumi_llm.spec.fleet import FleetSpec
@@ -78,7 +79,7 @@ def resolve_cluster(fleet: FleetSpec, weights_gib: Mapping[str, int]) -> tuple[R
                     kind="gpu",
                     instance_type=machine,
                     # Where nobody adds nodes yet, all are there at first.
-                    first=least if service.autoscaler else nodes.count,
+                    first=least if clusters.adds_nodes(fleet) else nodes.count,
                     least=least,
                     most=nodes.count,
                     disk_gib=OF_IMAGES + _weights_of_a_node(fleet, weights_gib),
@@ -89,6 +90,7 @@ def resolve_cluster(fleet: FleetSpec, weights_gib: Mapping[str, int]) -> tuple[R
                 secrets_key=managed.secrets_key,
                 gpu_driver=managed.gpu_driver,
                 admins=managed.admins,
+                autoscaler=SCALER if clusters.autoscaler_of(fleet) is not None else None,
                 protect=managed.protect,
                 tags={**TAGS, **managed.tags},
             ),

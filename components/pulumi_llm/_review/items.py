@@ -74,21 +74,26 @@ class _Reader:
 
     def _is_counted(self, resource: PlannedResource) -> bool:
         """Whether a resource is of a fleet, and what it costs is told with that."""
+        above = self._fleet(resource)
+        return above is not None and own_items.is_counted(above, resource)
+
+    def _fleet(self, resource: PlannedResource) -> PlannedResource | None:
         above = self.by_urn.get(resource.parent)
         while above is not None and above.type != own_items.FLEET:
             above = self.by_urn.get(above.parent)
-        return above is not None and own_items.is_counted(above, resource)
+        return above
 
     def _nodes(self, pool: PlannedResource, rule: CostRule) -> Iterator[Item]:
         """The disks of a fleet's nodes, which are told with it themselves; of other pools nothing is known."""
-        if not self._is_counted(pool):
+        fleet = self._fleet(pool)
+        if fleet is None or not own_items.is_counted(fleet, pool):
             yield self._unlisted(pool)
             return
         above = (self.by_urn[urn] for urn in pool.dependencies if urn in self.by_urn)
         inputs = [each.inputs for each in above if each.type == rule.template]
         whole = replace(pool, inputs={**(inputs[0] if inputs else {}), **pool.inputs})
         for each in self._disks(whole, rule):
-            yield own_items.of_nodes(each, whole.inputs, rule, self.usage)
+            yield own_items.of_nodes(each, whole.inputs, rule, self.usage, fleet)
 
     def _not_always_free(self, resource: PlannedResource, rule: CostRule) -> Iterator[Item]:
         """What costs nothing but in some forms of it, whose price is not known."""

@@ -77,7 +77,7 @@ def of_fleet(fleet: PlannedResource, usage: Usage) -> Iterator[Item]:
     )
     least = said.get("min_count")
     if managed is not None and isinstance(least, (int, float)) and least < _whole(count):
-        item = replace(item, note=_at_most(_whole(least), item.cloud), fewest=Decimal(_whole(least)))
+        item = replace(item, note=_at_most(_whole(least), item.cloud, managed), fewest=Decimal(_whole(least)))
     if held := _held(fleet.inputs, said):
         took = _("engines follow the load, and take {least} to {most} of them", least=held[0], most=held[1])
         item = replace(item, note=sentences(item.note, took))
@@ -174,7 +174,7 @@ def _of_the_cluster(nodes: Item, cloud: str, region: str, managed: Mapping[str, 
             yield replace(plain, slot=each, what=BESIDES[each], unknown=reason)
 
 
-def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage) -> Item:
+def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage, fleet: PlannedResource) -> Item:
     """A disk that each node of a pool has, as many times as there are nodes at most."""
     try:
         most = next((number for path in rule.count if (number := _number(look(pool, path)))), 0)
@@ -184,7 +184,8 @@ def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage) 
     if not most:
         return replace(disk, unknown=_("the plan does not say how many nodes there are"))
     if least is not None and least < most:
-        disk = replace(disk, fewest=disk.quantity * least, note=_at_most(least, disk.cloud))
+        note = _at_most(least, disk.cloud, _managed(fleet.inputs) or {})
+        disk = replace(disk, fewest=disk.quantity * least, note=note)
     return replace(
         disk,
         what=_("{count} x {what}", count=most, what=disk.what),
@@ -193,11 +194,13 @@ def of_nodes(disk: Item, pool: Mapping[str, Any], rule: CostRule, usage: Usage) 
     )
 
 
-def _at_most(least: int, cloud: str | None) -> str:
+def _at_most(least: int, cloud: str | None, managed: Mapping[str, Any]) -> str:
     """What a pool with two bounds costs is told at its upper one."""
     service = clusters.service_of(cloud or "")
     if service is not None and service.autoscaler:
         return _("at most; {least} at least, and the cloud adds the others as pods need them", least=least)
+    if service is not None and service.autoscalers and managed.get("operators", True):
+        return _("at most; {least} at least, and the cluster-autoscaler adds the others as pods need them", least=least)
     return _("all of them stay until an autoscaler of yours takes some away; {least} at least", least=least)
 
 

@@ -36,15 +36,17 @@ class Offers:
     where: dict[str, dict[str, tuple[str, ...]]]
 
     def zones_of(self, instance_type: str, region: str) -> tuple[str, ...]:
-        """The zones of ``region`` that offer a type."""
+        """The zones of ``region`` that offer a type: all of them, where nobody says which regions have it at all."""
+        if self.where.get(instance_type) == {}:
+            return self.regions.get(region, ())
         return self.where.get(instance_type, {}).get(region, ())
 
     def types_in(self, region: str, zone: str = "") -> list[Type]:
-        """The types that a region, or one zone of it, offers."""
+        """The types that a region, or one zone of it, offers; without those of which nobody says where they are."""
         return [
             row
             for name, row in self.types.items()
-            if (zones := self.zones_of(name, region)) and (not zone or zone in zones)
+            if (zones := self.where[name].get(region, ())) and (not zone or zone in zones)
         ]
 
     def architecture(self, instance_type: str) -> str | None:

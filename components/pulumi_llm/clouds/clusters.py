@@ -59,6 +59,8 @@ class ClusterRequest:
     secrets_key: str | None = None
     gpu_driver: str | None = None
     admins: tuple[str, ...] = ()
+    autoscaler: str | None = None
+    """Namespace and service account, which have one name, of the autoscaler that is installed in the cluster."""
     protect: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 

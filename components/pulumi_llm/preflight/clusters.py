@@ -54,6 +54,8 @@ class Service:
     """Whether what the cloud runs on GPU nodes is known to tolerate their taint."""
     autoscaler: bool
     """Whether the cloud itself adds nodes; otherwise a program in the cluster has to."""
+    autoscalers: Mapping[str, str]
+    """That program's version for each minor version of Kubernetes, where it is installed here; else empty."""
     storage: Mapping[str, Any]
     costs_besides: tuple[str, ...]
     """What else costs, of which no price is known here: nat, balancer, key."""
@@ -89,6 +91,7 @@ def service_of(cloud: str) -> Service | None:
         _prices=tuple(found["control_plane"]),
         _sources=found["sources"],
         costs_besides=tuple(found["costs_besides"]),
+        autoscalers=found.get("autoscaler_chart", {}).get("versions", {}),
         **{key: found[key] for key in (
             "system_type", "control_zones", "allow_list", "makes_key", "chooses_driver", "has_admins", "taint",
             "autoscaler", "storage",
@@ -153,16 +156,42 @@ def mistakes(fleet: FleetSpec, managed: ManagedSpec, today: date) -> Iterator[Fi
     yield from _of_the_version(service, fleet.cluster.version, today)
     yield from _of_the_place(fleet, managed, service, region)
     yield from _of_its_abilities(managed, service)
-    least = fleet.nodes.min_count
-    if least is not None and least < fleet.nodes.count and not service.autoscaler:
+    if bounded(fleet) and not adds_nodes(fleet):
         yield Finding(
             "managed.no-autoscaler",
             _("{service} adds no nodes by itself: {count} are made, and stay until a program in the cluster says "
               "otherwise", service=service.title, count=fleet.nodes.count),
-            _("install the cluster-autoscaler, or leave min_count out"),
+            _("leave operators out, or install the cluster-autoscaler, or leave min_count out"),
             severity="warning",
             where="nodes.min_count",
         )  # fmt: skip
+
+
+def bounded(fleet: FleetSpec) -> bool:
+    """Whether the pool of GPU nodes has two bounds."""
+    least = fleet.nodes.min_count
+    return fleet.cluster.managed is not None and least is not None and least < fleet.nodes.count
+
+
+def adds_nodes(fleet: FleetSpec) -> bool:
+    """Whether nodes are added to such a pool, and taken away: by the cloud, or by what is installed in the cluster."""
+    service, managed = service_of(fleet.nodes.cloud or ""), fleet.cluster.managed
+    if service is None or managed is None:
+        return False
+    return service.autoscaler or (managed.operators and bool(service.autoscalers))
+
+
+def autoscaler_of(fleet: FleetSpec) -> str | None:
+    """The version of the cluster-autoscaler to install in the cluster that is made; None: none is.
+
+    It knows the scheduler of one minor version of Kubernetes; a newer cluster has the newest that is known here.
+    """
+    service = service_of(fleet.nodes.cloud or "")
+    if service is None or service.autoscaler or not (bounded(fleet) and adds_nodes(fleet)):
+        return None
+    known = service.autoscalers
+    version = _minor(whole_version(service, fleet.cluster.version)[0])
+    return known.get(version) or known[max(known, key=_number)]
 
 
 def _of_the_version(service: Service, wanted: str | None, today: date) -> Iterator[Finding]:

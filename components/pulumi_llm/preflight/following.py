@@ -26,11 +26,8 @@ def _known() -> Mapping[str, Any]:
 
 
 def nodes_go(fleet: FleetSpec) -> bool:
-    """Whether nodes come and go with engines: in a cluster that is made, by an autoscaler of its cloud."""
-    least = fleet.nodes.min_count
-    service = clusters.service_of(fleet.nodes.cloud or "")
-    bounded = fleet.cluster.managed is not None and least is not None and least < fleet.nodes.count
-    return bounded and service is not None and service.autoscaler
+    """Whether nodes come and go with engines: in a cluster that is made, by an autoscaler of its cloud or in it."""
+    return clusters.bounded(fleet) and clusters.adds_nodes(fleet)
 
 
 def start_seconds(fleet: FleetSpec, weights_gib: float | None) -> int:

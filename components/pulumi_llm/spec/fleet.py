@@ -16,7 +16,7 @@ from pulumi_llm.spec.fields import Cidr, Count, Flag, Number, Part, Text, also, 
 from pulumi_llm.spec.keys import Keys, KeySpec, Routes
 from pulumi_llm.spec.kubernetes import Annotations, ObjectName, Registry
 from pulumi_llm.spec.models import ModelSpec, Requests, model_id
-from pulumi_llm.spec.namespaces import refuse_those_of_others
+from pulumi_llm.spec.namespaces import SCALER, refuse_those_of_others
 from pulumi_llm.spec.nodes import ClusterSpec, NodesSpec
 from pulumi_llm.spec.scaling import MOST, ScalingSpec
 from pulumi_llm.spec.store import FleetVectorsSpec
@@ -376,10 +376,12 @@ class FleetSpec(Part):
             **({"operator_namespace": self.operator_namespace} if self.engine == KUBERAY else {}),
             **({"keda_namespace": self.keda_namespace} if self.follows else {}),
         }
+        least = self.nodes.min_count
+        scaler = (SCALER,) if least is not None and least < self.nodes.count else ()
         managed = self.cluster.managed
         refuse_those_of_others(
             self.namespace,
-            taken=(*self.allowed_namespaces, *namespaces.values()),
+            taken=(*self.allowed_namespaces, *namespaces.values(), *scaler),
             made=namespaces if managed is not None and managed.operators else {},
         )
         return self

@@ -59,10 +59,10 @@ class ManagedSpec(Part):
     zh: AWS：还有哪些角色或用户（ARN）可以管理整个集群。"""
     operators: Flag = True
     """Install what the fleet needs besides: KubeRay's operator with ``engine: kuberay``, KEDA where a model has
-    ``scaling``. ``false``: you install them yourself.
+    ``scaling``, on EKS the cluster-autoscaler with ``nodes.min_count``. ``false``: you install them yourself.
 
-    zh: 安装集群服务还需要的程序：``engine: kuberay`` 时的 KubeRay operator，模型写了 ``scaling`` 时的 KEDA。
-    ``false`` 表示由你自己安装。"""
+    zh: 安装集群服务还需要的程序：``engine: kuberay`` 时的 KubeRay operator，模型写了 ``scaling`` 时的 KEDA，
+    EKS 上写了 ``nodes.min_count`` 时的 cluster-autoscaler。``false`` 表示由你自己安装。"""
     protect: Flag = False
     """Keep the cluster from being deleted or replaced.
 

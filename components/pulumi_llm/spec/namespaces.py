@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from pulumi_llm._texts import _
 from pulumi_llm.spec.fields import invalid
 
+SCALER = "cluster-autoscaler"
+"""The namespace of the cluster-autoscaler where it is installed here, its release, and its service account."""
 USUAL: Mapping[str, str] = {"operator_namespace": "kuberay-operator", "keda_namespace": "keda"}
 
 

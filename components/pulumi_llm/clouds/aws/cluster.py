@@ -36,6 +36,15 @@ BEFORE_NODES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """Add-ons without which a node does not get ready, with what they are told."""
 
+SEES = (
+    *("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
+    *("autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities", "ec2:DescribeImages"),
+    *("ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplateVersions"),
+    *("ec2:GetInstanceTypesFromInstanceRequirements", "eks:DescribeNodegroup"),
+)
+SCALES = ("autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup")
+"""What the cluster-autoscaler asks AWS for: cloudprovider/aws/README.md of cluster-autoscaler-1.36.1."""
+
 PUBLIC_BALANCERS, INNER_BALANCERS = "kubernetes.io/role/elb", "kubernetes.io/role/internal-elb"
 """Tags of the subnets that load balancers of Services may stand in: the internet's, and those that are not.
 
@@ -84,6 +93,7 @@ def make(name: str, request: ClusterRequest, scope: Scope) -> ClusterHandle:
                        request, scope)  # fmt: skip
     after = [
         *_admins(name, cluster, partition, request, scope),
+        *_scaler(name, cluster, partition, request, scope),
         _addon(name, "coredns", {}, cluster, request, scope, pools),
         aws.eks.Addon(
             f"{name}-aws-ebs-csi-driver",
@@ -280,6 +290,47 @@ def _pool(
         tags=dict(request.tags),
         # How many there are at the moment is the autoscaler's to say.
         opts=scope.options(depends_on=after, ignore_changes=["scalingConfig.desiredSize"] if pool.grows else []),
+    )
+
+
+def _scaler(
+    name: str, cluster: aws.eks.Cluster, partition: str, request: ClusterRequest, scope: Scope
+) -> list[pulumi.Resource]:
+    """What the cluster-autoscaler's pod may do: see all groups of machines, and change the size of this cluster's."""
+    if request.autoscaler is None:
+        return []
+    role, __ = _role(f"{name}-scaler", "pods.eks.amazonaws.com", (), partition, request, scope)
+    policy = aws.iam.RolePolicy(
+        f"{name}-scaler", role=role.name, policy=cluster.name.apply(_may_scale), opts=scope.options()
+    )
+    pod = aws.eks.PodIdentityAssociation(
+        f"{name}-scaler",
+        cluster_name=cluster.name,
+        namespace=request.autoscaler,
+        service_account=request.autoscaler,
+        role_arn=role.arn,
+        tags=dict(request.tags),
+        opts=scope.options(depends_on=[policy]),
+    )
+    return [pod]
+
+
+def _may_scale(cluster: str) -> str:
+    tag = f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster}"
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Action": list(SEES), "Resource": "*"},
+                {
+                    "Effect": "Allow",
+                    "Action": list(SCALES),
+                    "Resource": "*",
+                    "Condition": {"StringEquals": {tag: "owned"}},
+                },
+            ],
+        },
+        sort_keys=True,
     )
 
 

@@ -25,6 +25,7 @@ SCHEDULE = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 SCHEDULE_ATTACHMENT = "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment"
 SNAPSHOT = "alicloud:ecs/ecsSnapshot:EcsSnapshot"
 DNS_RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
+DEPLOYMENT_SET = "alicloud:ecs/ecsDeploymentSet:EcsDeploymentSet"
 FUNCTION, TRIGGER = "alicloud:fc/v3Function:V3Function", "alicloud:fc/v3Trigger:V3Trigger"
 
 TERRAFORM = {
@@ -49,6 +50,7 @@ TERRAFORM = {
     "alicloud:cs/managedKubernetes:ManagedKubernetes": "alicloud_cs_managed_kubernetes",
     "alicloud:cs/nodePool:NodePool": "alicloud_cs_kubernetes_node_pool",
     "alicloud:cs/autoscalingConfig:AutoscalingConfig": "alicloud_cs_autoscaling_config",
+    DEPLOYMENT_SET: "alicloud_ecs_deployment_set",
     FUNCTION: "alicloud_fcv3_function",
     TRIGGER: "alicloud_fcv3_trigger",
 }

@@ -10,7 +10,7 @@ from pulumi_llm._simcloud.images import Image, digest
 from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, key_problem, private_address, unique_name
 from pulumi_llm._simcloud.store import Record
 
-from . import snapshots
+from . import near, snapshots
 from .common import (
     DISK,
     DISK_ATTACHMENT,
@@ -67,6 +67,7 @@ def _instance(call: Call) -> Props:
         need(call, KEY, key, operation, "InvalidKeyPairName.NotFound", message)
     image = _image(call, operation)
     _type(call, zone, image, operation)
+    near.placed(call, zone, operation)
     _disks(call, image, operation)
     _user_data(call, operation)
     address = _private(call, switch, operation)

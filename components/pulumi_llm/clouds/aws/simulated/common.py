@@ -26,6 +26,7 @@ EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 EIP, EIP_ASSOCIATION = "aws:ec2/eip:Eip", "aws:ec2/eipAssociation:EipAssociation"
 VOLUME, ATTACHMENT = "aws:ebs/volume:Volume", "aws:ec2/volumeAttachment:VolumeAttachment"
 SCHEDULE, SNAPSHOT = "aws:dlm/lifecyclePolicy:LifecyclePolicy", "aws:ebs/snapshot:Snapshot"
+GROUP_OF_MACHINES = "aws:ec2/placementGroup:PlacementGroup"
 START = "aws:scheduler/schedule:Schedule"
 ROLE, PROFILE = "aws:iam/role:Role", "aws:iam/instanceProfile:InstanceProfile"
 

@@ -10,6 +10,7 @@ from pulumi_llm._simcloud.images import Image
 from pulumi_llm._simcloud.rules.base import Call, inside, private_address, public_key, unique_name
 from pulumi_llm._simcloud.store import Record
 
+from . import near
 from .common import EIP_ASSOCIATION, GROUP, INSTANCE, KEY, PROFILE, RULES, SUBNET, VPC, ec2, need
 from .images import of_ami, snapshot
 
@@ -68,6 +69,7 @@ def judged(call: Call) -> tuple[Record, Image]:
         raise ec2(doing, operation, "InvalidParameterValue", message)
     image = _image(call, doing, operation)
     _type(call, zone, image, doing, operation)
+    near.placed(call, doing, operation)
     root(call, image)
     return subnet, image
 

@@ -1,4 +1,7 @@
-"""Simulated placement groups: a name once in a region, and none goes while a machine is in it."""
+"""Simulated placement groups: a name once in a region, and none goes while a machine is in it.
+
+The codes are those of EC2's reference ("Error codes for the Amazon EC2 API"), read 2026-11-30.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,14 @@ from pulumi_llm._provider_facts.values import Props
 from pulumi_llm._simcloud.rules.base import Call
 from pulumi_llm._simcloud.store import Record
 
-from .common import INSTANCE, RULES, ec2
+from .common import GROUP_OF_MACHINES, INSTANCE, RULES, ec2
 
-GROUP_OF_MACHINES = "aws:ec2/placementGroup:PlacementGroup"
+
+def placed(call: Call, doing: str, operation: str) -> None:
+    """Refuse a machine in a group that is not there."""
+    name = call.inputs.get("placementGroup")
+    if name and not call.list(GROUP_OF_MACHINES, name=name):
+        raise ec2(doing, operation, "InvalidPlacementGroup.Unknown", f"The Placement Group '{name}' is unknown.")
 
 
 @RULES.on_create(GROUP_OF_MACHINES)

@@ -54,6 +54,7 @@ MADE = {
     "RunInstances": types.INSTANCE,
     "AllocateAddress": types.EIP,
     "AssociateAddress": types.EIP_ASSOCIATION,
+    "CreatePlacementGroup": types.GROUP_OF_MACHINES,
     "CreateVolume": types.VOLUME,
     "AttachVolume": types.ATTACHMENT,
     "CreateRole": types.ROLE,
@@ -71,6 +72,7 @@ ENDED = {
     "TerminateInstances": types.INSTANCE,
     "ReleaseAddress": types.EIP,
     "DisassociateAddress": types.EIP_ASSOCIATION,
+    "DeletePlacementGroup": types.GROUP_OF_MACHINES,
     "DeleteVolume": types.VOLUME,
     "DetachVolume": types.ATTACHMENT,
     "DeleteRole": types.ROLE,
@@ -248,6 +250,10 @@ class AwsFace(Face):
         self._seeded.add((call.region, day))
 
 
+def _machines(face: AwsFace, call: WireCall) -> list[Any]:
+    return [each for found in face.backend("ec2", call.region).all_reservations() for each in found.instances]
+
+
 @ACTIONS.on("ec2:RunInstances")
 def _run(face: AwsFace, call: WireCall) -> Props:
     """A machine that the rules of `sim` let be made is then made by moto."""
@@ -272,17 +278,21 @@ def _run(face: AwsFace, call: WireCall) -> Props:
         "vpcSecurityGroupIds": groups,
         "keyName": given.get("KeyName"),
         "iamInstanceProfile": given.get("IamInstanceProfile.Name"),
+        "placementGroup": given.get("Placement.GroupName"),
         "rootBlockDevice": {key: value for key, value in root.items() if value is not None},
     }
     wanted = {key: value for key, value in inputs.items() if value is not None}
     offers = face.simulator(call).offers
     face.seed(call)
     judged(Call(types.INSTANCE, f"wire::{call.action}", call.region, wanted, face.store, offers, face.faults))
+    before = {each.id for each in _machines(face, call)}
     made = face.by_moto(call)
-    for reservation in face.backend("ec2", call.region).all_reservations():
-        for machine in reservation.instances:
-            if not machine.security_groups:  # moto takes those of a network card for none of the machine's
-                machine.security_groups = list(machine.nics[0].group_set)
+    for machine in _machines(face, call):
+        if not machine.security_groups:  # moto takes those of a network card for none of the machine's
+            machine.security_groups = list(machine.nics[0].group_set)
+        if machine.id not in before:
+            machine.placement.group_name = given.get("Placement.GroupName", "")  # which moto does not read
+    mirror.into(face.store, face.backend("ec2", call.region), call.region, call.service)
     return {REPLY: made}
 
 

@@ -17,6 +17,8 @@ from ..simulated import common as types
 RECORD = "aws:route53/record:Record"
 OWNERS = {RECORD: "route53", types.ROLE: "iam", types.PROFILE: "iam"}
 """Which service a type is of; the others are of EC2."""
+OURS = (types.GROUP_OF_MACHINES,)
+"""What moto lacks, so that the store alone holds it."""
 Found = tuple[str, str, Props]
 
 
@@ -26,7 +28,7 @@ def into(store: Store, backend: Any, region: str, service: str) -> None:
         return
     found = {each[:2]: each[2] for each in READ[service](backend)}
     known = [each for each in store.everything() if each.package == "aws" and each.region == region]
-    mine = [each for each in known if OWNERS.get(each.type, "ec2") == service]
+    mine = [each for each in known if OWNERS.get(each.type, "ec2") == service and each.type not in OURS]
     for each in mine:
         if (each.type, each.id) not in found:
             store.remove(each)
@@ -66,6 +68,7 @@ def _machines(ec2: Any) -> Iterator[Found]:
             roots |= {each.volume_id for each in machine.block_device_mapping.values() if each.delete_on_termination}
             properties = {"subnetId": machine.subnet_id, "keyName": machine.key_name, "ami": machine.image_id}
             properties |= {"privateIp": machine.private_ip, "publicIp": machine.public_ip or ""}
+            properties["placementGroup"] = machine.placement.group_name
             yield types.INSTANCE, machine.id, {**properties, "instanceType": machine.instance_type}
     for address in ec2.addresses:
         yield types.EIP, address.allocation_id, {"publicIp": address.public_ip}

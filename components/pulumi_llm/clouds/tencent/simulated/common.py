@@ -25,6 +25,7 @@ SCHEDULE_ATTACHMENT = "tencentcloud:Cbs/snapshotPolicyAttachment:SnapshotPolicyA
 SNAPSHOT = "tencentcloud:Cbs/snapshot:Snapshot"
 DNS_RECORD = "tencentcloud:Dnspod/record:Record"
 FUNCTION = "tencentcloud:Scf/function:Function"
+HPC_CLUSTER = "tencentcloud:Cvm/hpcCluster:HpcCluster"
 
 
 def error(code: str, message: str) -> CloudError:

@@ -11,7 +11,7 @@ from pulumi_llm._simcloud.images import Image
 from pulumi_llm._simcloud.rules.base import Call, CloudError, inside, key_problem, private_address
 from pulumi_llm._simcloud.store import Record
 
-from . import snapshots
+from . import near, snapshots
 from .common import (
     DISK,
     DISK_ATTACHMENT,
@@ -61,6 +61,7 @@ def _instance(call: Call) -> Props:
         raise error("InvalidParameterValue.RoleNotExist", f"The CAM role `{role}` does not exist.")
     image = _image(call)
     _type(call, zone, image)
+    near.placed(call, zone)
     _disks(call)
     _user_data(call)
     _spot(call)

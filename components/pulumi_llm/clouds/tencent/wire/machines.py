@@ -78,6 +78,7 @@ def _run(face: TencentFace, call: WireCall) -> Props:
             "allocatePublicIp": reach.get("PublicIpAssigned"),
             "disableApiTermination": given.get("DisableApiTermination"),
             "camRoleName": given.get("CamRoleName"),
+            "hpcClusterId": given.get("HpcClusterId"),
             "tags": tags(call),
         },
         "PENDING",
@@ -122,6 +123,7 @@ def _row(face: TencentFace, record: Record) -> Props:
         "SecurityGroupIds": record.get("orderlySecurityGroups") or [],
         "LoginSettings": {"KeyIds": record.get("keyIds") or []},
         "CamRoleName": record.get("camRoleName") or "",
+        "HpcClusterId": record.get("hpcClusterId") or "",
         "DisableApiTermination": bool(record.get("disableApiTermination")),
         "SystemDisk": {
             "DiskId": record.get("systemDiskId"),
