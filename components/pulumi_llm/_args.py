@@ -1289,7 +1289,7 @@ class FleetArgs(TypedDict):
     hub: NotRequired[str]
     """From where engines fetch weights. One of ``huggingface``, ``hf-mirror``, ``modelscope``. Default: ``huggingface``."""
     registry: NotRequired[str]
-    """A registry that has the images in place of Docker Hub, such as ``registry.example.com/mirror``."""
+    """A registry that has all images, in place of Docker Hub and others, such as ``registry.example.com/mirror``."""
     package_index: NotRequired[str]
     """Where the gateway's pods fetch Python packages, in place of PyPI."""
     storage_class: NotRequired[str]

@@ -32,6 +32,24 @@ WANTS: dict[str, dict[str, Any]] = {
 }
 OF_ENGINES = ("keda", "kuberay-operator")
 """Those that look after the fleet's own objects; the third looks after the cluster's nodes."""
+VERSIONS = {
+    "keda": operators.KEDA_VERSION,
+    "kuberay-operator": operators.KUBERAY_VERSION,
+    "cluster-autoscaler": operators.SCALER_CHART,
+}
+SEES = {
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLaunchConfigurations",
+    "autoscaling:DescribeScalingActivities",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:GetInstanceTypesFromInstanceRequirements",
+    "eks:DescribeNodegroup",
+}
+SCALES = {"autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"}
+"""The autoscaler's own "Full Cluster Autoscaler Features Policy": cloudprovider/aws/README.md of 1.36.1."""
 REPOSITORIES = {
     "keda": "https://kedacore.github.io/charts",
     "kuberay-operator": "https://ray-project.github.io/kuberay-helm",
@@ -51,7 +69,7 @@ def charts(plan: Plan) -> dict[str, PlannedResource]:
 def test_what_a_fleet_needs_is_installed_by_its_makers_chart(called: str) -> None:
     release = charts(planned(asked(called)))[called].inputs
     assert release["repositoryOpts"]["repo"] == REPOSITORIES[called]
-    assert release["version"] in (operators.KUBERAY_VERSION, operators.KEDA_VERSION, operators.SCALER_CHART)
+    assert release["version"] == VERSIONS[called]
     (space,) = [each for each in planned(asked(called)).resources if each.name == f"x-{called}-namespace"]
     assert space.inputs["metadata"]["name"] == release["namespace"]
     assert space.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -68,6 +86,10 @@ def test_it_is_not_installed_where_others_are(called: str, key: str, space: str)
     (found,) = refused.value.findings
     assert found.code == "fleet.namespace-of-others"
     assert found.hint == f"{key}: {called}"
+    # Nor where the autoscaler is.
+    with pytest.raises(Refusal) as refused:
+        spec_of({**asked(called), **WANTS["cluster-autoscaler"], key: "cluster-autoscaler"})
+    assert [each.code for each in refused.value.findings] == ["fleet.namespace-of-others"]
     # Whoever installs it himself says where, and so does a key that is of no use here.
     assert spec_of({**asked(called, operators=False), key: space})
     assert spec_of({**fleet("aws"), key: space})
@@ -168,8 +190,11 @@ def test_the_autoscaler_may_change_the_size_of_its_own_clusters_groups_and_of_no
     assert (pod.inputs["namespace"], pod.inputs["serviceAccount"]) == (release["namespace"], account["name"])
     (policy,) = (each for each in plan.of_type("aws:iam/rolePolicy:RolePolicy") if each.name == "x-scaler")
     sees, scales = json.loads(policy.inputs["policy"])["Statement"]
-    assert all(":Describe" in each or ":Get" in each for each in sees["Action"])
-    assert not any(":Describe" in each or ":Get" in each for each in scales["Action"])
+    assert ({*sees["Action"]}, {*scales["Action"]}) == (SEES, SCALES)
+    (nodes,) = (each for each in plan.of_type("aws:eks/nodeGroup:NodeGroup") if each.name == "x-gpu")
+    assert "k8s.amazonaws.com/accelerator" in nodes.inputs["labels"]
+    # A change of the bounds sends the size of the beginning again: fewer would end machines at work.
+    assert nodes.inputs["scalingConfig"]["desiredSize"] == nodes.inputs["scalingConfig"]["maxSize"]
     # It knows its cluster by the name that the cloud gives it, and so does the policy.
     cluster = release["values"]["autoDiscovery"]["clusterName"]
     assert pod.inputs["clusterName"] == cluster

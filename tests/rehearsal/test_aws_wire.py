@@ -351,6 +351,8 @@ def test_a_placement_group_which_moto_lacks_holds_machines_and_goes_after_them(c
     alone, machine = cloud.machine(), cloud.machine(Placement={"GroupName": "near"})
     # moto keeps the group of a machine and reads none from the call.
     assert [cloud.row(each)["Placement"]["GroupName"] for each in (alone, machine)] == ["", "near"]
+    other = {"InstanceType": "t3.xlarge", "Placement": {"GroupName": "near"}}
+    assert refused(lambda: cloud.machine(**other)) == "InvalidParameterCombination"
     assert refused(lambda: ec2.delete_placement_group(GroupName="near")) == "InvalidPlacementGroup.InUse"
     ec2.terminate_instances(InstanceIds=[machine])
     ec2.delete_placement_group(GroupName="near")

@@ -97,7 +97,7 @@ def test_a_fleet_with_its_cluster_is_made_and_gone_by_the_real_engine(
     assert made.left_over() == []
 
 
-@pytest.mark.parametrize("cloud", ["aliyun", "tencent"])
+@pytest.mark.parametrize("cloud", ["aliyun", "aws", "tencent"])
 def test_a_pool_with_two_bounds_stays_as_it_is_and_is_changed_in_place(
     cloud: str, project: Callable[[str], Project]
 ) -> None:

@@ -144,7 +144,12 @@ class ScalerRights:
 
 def _scaler_arguments() -> Mapping[str, Any]:
     # As on ACK and TKE: weights on a node's disk, and pods of the cluster's own, do not hold a node without engines.
-    return {"skip-nodes-with-local-storage": "false", "skip-nodes-with-system-pods": "false"}
+    # A node goes once none of its cards is asked for, and not when it is less than half full, as without that.
+    return {
+        "skip-nodes-with-local-storage": "false",
+        "skip-nodes-with-system-pods": "false",
+        "scale-down-gpu-utilization-threshold": "0.01",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

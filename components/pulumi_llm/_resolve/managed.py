@@ -78,8 +78,9 @@ def resolve_cluster(fleet: FleetSpec, weights_gib: Mapping[str, int]) -> tuple[R
                 gpus=Pool(
                     kind="gpu",
                     instance_type=machine,
-                    # Where nobody adds nodes yet, all are there at first.
-                    first=least if clusters.adds_nodes(fleet) else nodes.count,
+                    # Where the cloud itself adds nodes it begins with the fewest. Elsewhere all are there at first: a
+                    # later change of the bounds sends this number again, and no machine at work may go by that.
+                    first=least if service.autoscaler else nodes.count,
                     least=least,
                     most=nodes.count,
                     disk_gib=OF_IMAGES + _weights_of_a_node(fleet, weights_gib),

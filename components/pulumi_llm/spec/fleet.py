@@ -194,9 +194,9 @@ class FleetSpec(Part):
 
     zh: 引擎从哪里下载权重。"""
     registry: Registry | None = None
-    """A registry that has the images in place of Docker Hub, such as ``registry.example.com/mirror``.
+    """A registry that has all images, in place of Docker Hub and others, such as ``registry.example.com/mirror``.
 
-    zh: 代替 Docker Hub 的镜像仓库，如 ``registry.example.com/mirror``。"""
+    zh: 存有全部镜像的仓库，代替 Docker Hub 等，如 ``registry.example.com/mirror``。"""
     package_index: Annotated[Text, AfterValidator(_index)] | None = None
     """Where the gateway's pods fetch Python packages, in place of PyPI.
 
@@ -376,13 +376,14 @@ class FleetSpec(Part):
             **({"operator_namespace": self.operator_namespace} if self.engine == KUBERAY else {}),
             **({"keda_namespace": self.keda_namespace} if self.follows else {}),
         }
-        least = self.nodes.min_count
-        scaler = (SCALER,) if least is not None and least < self.nodes.count else ()
-        managed = self.cluster.managed
+        least, managed = self.nodes.min_count, self.cluster.managed
+        installs = managed is not None and managed.operators
+        scaler = (SCALER,) if installs and least is not None and least < self.nodes.count else ()
         refuse_those_of_others(
             self.namespace,
             taken=(*self.allowed_namespaces, *namespaces.values(), *scaler),
-            made=namespaces if managed is not None and managed.operators else {},
+            made=namespaces if installs else {},
+            given=scaler,
         )
         return self
 

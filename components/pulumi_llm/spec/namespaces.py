@@ -12,10 +12,13 @@ SCALER = "cluster-autoscaler"
 USUAL: Mapping[str, str] = {"operator_namespace": "kuberay-operator", "keda_namespace": "keda"}
 
 
-def refuse_those_of_others(own: str, *, taken: Collection[str], made: Mapping[str, str]) -> None:
+def refuse_those_of_others(
+    own: str, *, taken: Collection[str], made: Mapping[str, str], given: Collection[str] = ()
+) -> None:
     """Refuse a fleet's namespace that is there already, or in ``taken``.
 
     ``made``: by its key in the spec, a further namespace that is made for what is installed in a cluster that is made.
+    ``given``: those that are made besides, whatever the spec says.
     """
     if _is_there(own) or own in taken:
         raise invalid(
@@ -32,6 +35,12 @@ def refuse_those_of_others(own: str, *, taken: Collection[str], made: Mapping[st
                   "too, and taken away with what is installed in it", key=key, name=name),
                 f"{key}: {USUAL[key]}",
             )  # fmt: skip
+        if name in given:
+            raise invalid(
+                "fleet.namespace-of-others",
+                _("{key} says {name!r}, in which the program that adds nodes is installed", key=key, name=name),
+                f"{key}: {USUAL[key]}",
+            )
 
 
 def _is_there(name: str) -> bool:

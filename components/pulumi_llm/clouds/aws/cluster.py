@@ -36,6 +36,10 @@ BEFORE_NODES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """Add-ons without which a node does not get ready, with what they are told."""
 
+HAS_CARDS = "k8s.amazonaws.com/accelerator"
+"""A node with this label counts as not ready until its cards are told: else the autoscaler adds more meanwhile
+(cloudprovider/aws/README.md of cluster-autoscaler-1.36.1)."""
+
 SEES = (
     *("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
     *("autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities", "ec2:DescribeImages"),
@@ -285,7 +289,7 @@ def _pool(
             desired_size=pool.first, min_size=pool.least, max_size=max(1, pool.most)
         ),
         update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
-        labels={POOL: pool.kind},
+        labels={POOL: pool.kind} | ({HAS_CARDS: "nvidia"} if pool.kind == "gpu" else {}),
         taints=[aws.eks.NodeGroupTaintArgs(key=GPU_TAINT, value="present", effect="NO_SCHEDULE")] if pool.taint else [],
         tags=dict(request.tags),
         # How many there are at the moment is the autoscaler's to say.

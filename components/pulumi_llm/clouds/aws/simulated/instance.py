@@ -69,7 +69,7 @@ def judged(call: Call) -> tuple[Record, Image]:
         raise ec2(doing, operation, "InvalidParameterValue", message)
     image = _image(call, doing, operation)
     _type(call, zone, image, doing, operation)
-    near.placed(call, doing, operation)
+    near.placed(call, zone, doing, operation)
     root(call, image)
     return subnet, image
 
