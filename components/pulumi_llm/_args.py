@@ -358,7 +358,7 @@ class RagArgs(TypedDict):
     embeddings: str
     """The served model that turns texts into vectors, by the name that callers ask for."""
     dimensions: int
-    """How many numbers each of its vectors has. It stays: another number needs an empty table. From 1 to 2000."""
+    """How many numbers each of its vectors has, in PostgreSQL 2,000 at most. It stays: another needs an empty table. From 1 to 65535."""
     reranker: NotRequired[str]
     """The served model that puts what was found in order. Left out: none."""
 

@@ -78,8 +78,12 @@ def test_a_column_is_as_long_as_the_models_vectors() -> None:
     codes = [each.code for each in found(of("BAAI/bge-m3", 1024), {"engine": "pgvector"})]
     assert "apps.rag-dimensions" not in codes
     assert hint("apps.rag-dimensions", of("BAAI/bge-m3", 1536)) == "dimensions: 1024"
-    # Its vectors have 2560 numbers, and a column of pgvector with an index 2000 at most: only another model helps.
-    assert hint("apps.rag-dimensions", of("Qwen/Qwen3-Embedding-4B", 2000)) == "server.models"
+    # Its vectors have 2560 numbers, and a column of pgvector with an index 2000 at most.
+    other = "dimensions: 2560, with vectors: {engine: weaviate}; or another model"
+    assert hint("apps.rag-dimensions", of("Qwen/Qwen3-Embedding-4B", 2000)) == other
+    longer = of("Qwen/Qwen3-Embedding-4B", 2560)
+    assert "apps.rag-dimensions" in [each.code for each in found(longer, {"engine": "pgvector"})]
+    assert "apps.rag-dimensions" not in [each.code for each in found(longer, {"engine": "weaviate"})]
 
 
 def test_the_page_is_not_on_the_port_that_is_opened_to_the_world_for_a_certificate() -> None:

@@ -51,6 +51,8 @@ def done(action: str, unit: str, told: dict[str, Any]) -> int:
                 time.sleep(0.02)
         return 0
     if running:
+        while told.get("oneshot") and alive(int(pid.read_text())):
+            time.sleep(0.02)  # a start joins the one that is under way
         return 0
     with Path(HERE / f"{unit}.log").open("ab") as out:
         if told.get("oneshot"):

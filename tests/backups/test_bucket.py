@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,13 +150,14 @@ def test_a_newer_version_of_the_store_comes_after_a_backup_that_lies_in_the_buck
     code = (
         f"import json, sys; sys.path.insert(0, {str(node.path('/opt/llm/lib'))!r})\n"
         f"from llm_node import {name}, system\n"
-        f"try: {name}.before(json.load(sys.stdin), print)\n"
+        f"import time; {name}.POLL = 0.1\n"
+        f"try: {name}.before(json.load(sys.stdin), print, time.monotonic() + float(sys.argv[1]))\n"
         "except system.Failure as failure: print('FAILED', failure.code, failure.message)"
     )
 
-    def asked(settings: dict[str, Any]) -> str:
-        given = json.dumps(settings)
-        done = subprocess.run([sys.executable, "-c", code], input=given, env=node.env, capture_output=True, text=True)
+    def asked(settings: dict[str, Any], seconds: float = 60) -> str:
+        argv = [sys.executable, "-c", code, str(seconds)]
+        done = subprocess.run(argv, input=json.dumps(settings), env=node.env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -169,11 +171,22 @@ def test_a_newer_version_of_the_store_comes_after_a_backup_that_lies_in_the_buck
         assert asked(upgrade).strip().endswith(f"a backup before {stands['title']} {stands['version']} becomes 9.9")
         (made,) = lies.iterdir()
         assert json.loads((made / FILE).read_text())["version"] == stands["version"]
+        # One that somebody asked for is under way, and goes to no bucket: it is not taken for this.
+        time.sleep(1)
+        by_hand = threading.Thread(target=lambda: node.ask("make"))
+        by_hand.start()
+        time.sleep(0.2)
+        asked(upgrade)
+        by_hand.join()
+        assert len([each for each in lies.iterdir() if (each / FILE).exists()]) == 2
+        assert "FAILED backup.none-before-upgrade" in asked(upgrade, seconds=0)
+        node.systemctl("start", "llm-backup.service")  # it joins the one that goes on
+        kept = {each for each in lies.iterdir() if (each / FILE).exists()}
         node.write("/srv/llm/secrets/backup.access-key-secret", "another\n")
         said = asked(upgrade)
         assert "FAILED backup.none-before-upgrade" in said
         assert "[backup.target-refused]" in said
-        assert [each for each in lies.iterdir() if (each / FILE).exists()] == [made]
+        assert {each for each in lies.iterdir() if (each / FILE).exists()} == kept
         node.wait()
     finally:
         node.close()

@@ -724,7 +724,7 @@ def test_an_upgrade_waits_for_a_backup_and_changes_nothing_where_it_fails(tmp_pa
     older = json.loads(config["content"]) | {"version": "1.38.1"}
     good = json.loads(node.path("/opt/llm/good.json").read_text())
     node.path(CONFIG).write_text(json.dumps(older))
-    last = {"error": {"code": "backup.no-room", "message": "the disk is full"}}
+    last = {"error": {"code": "backup.no-room", "message": "the disk is full"}, "scheduled": True}
     node.path("/srv/llm/backup").mkdir(parents=True, exist_ok=True)
     word = f"[ \"$2\" != llm-backup.service ] || echo '{json.dumps(last)}' > {node.path('/srv/llm/backup/last.json')}"
     node.fake("systemctl", f"{word}\n{SYSTEMCTL.format(root=tmp_path)}")
@@ -738,7 +738,7 @@ def test_an_upgrade_waits_for_a_backup_and_changes_nothing_where_it_fails(tmp_pa
     assert node.calls[before:] == ["systemctl start llm-backup.service"]
     assert json.loads(node.path(CONFIG).read_text()) == older
     assert json.loads(node.path("/opt/llm/good.json").read_text()) == good
-    made = json.dumps({"id": "made"})
+    made = json.dumps({"id": "made", "scheduled": True})
     node.fake("systemctl", f"{word.replace(json.dumps(last), made)}\n{SYSTEMCTL.format(root=tmp_path)}")
     assert node.run("apply", stdin=given).returncode == 0
     assert json.loads(node.path(CONFIG).read_text()) == json.loads(config["content"])

@@ -57,9 +57,22 @@ def mistakes(server: ServerSpec, vectors: VectorsSpec | None) -> Iterator[Findin
                 "Open WebUI keeps documents in a store beside the model ({stores}), and there is none of these",
                 stores=either(registry.role(each).manifest.title for each in chat.STORES),
             ),
-            either([f"vectors: {{engine: {each}}}" for each in chat.STORES]),
+            either([f"vectors: {{engine: {each}, placement: server}}" for each in chat.STORES]),
             where="apps.rag.engine",
         )
+    if apps.rag is not None and here and vectors is not None and apps.rag.dimensions > chat.LONGEST[vectors.engine]:
+        yield Finding(
+            "apps.rag-dimensions",
+            _(
+                "apps.rag.dimensions says {asked}, and an index of {title} takes {most} numbers at most",
+                asked=apps.rag.dimensions,
+                title=registry.role(vectors.engine).manifest.title,
+                most=chat.LONGEST[vectors.engine],
+            ),
+            either([*(f"vectors: {{engine: {name}}}" for name, most in chat.LONGEST.items()
+                      if most >= apps.rag.dimensions), _("another model")]),
+            where="apps.rag.dimensions",
+        )  # fmt: skip
 
 
 def unserved(server: ServerSpec, served: Collection[str]) -> Iterator[Finding]:
@@ -123,7 +136,10 @@ def _other_length(rag: RagSpec | None, name: str, length: int) -> Iterator[Findi
     """The page cuts off what a column is too short for, and fills up what is missing, and says neither."""
     if rag is None or rag.dimensions == length:
         return
-    most = next(each.le for each in type(rag).model_fields["dimensions"].metadata if hasattr(each, "le"))
+    from pulumi_llm.roles import chat  # a question about a model and a GPU asks for no role
+
+    fits = [f"vectors: {{engine: {name}}}" for name, most in chat.LONGEST.items() if most >= length]
+    alone = len(fits) == len(chat.LONGEST)
     yield Finding(
         "apps.rag-dimensions",
         _(
@@ -133,7 +149,9 @@ def _other_length(rag: RagSpec | None, name: str, length: int) -> Iterator[Findi
             length=length,
             asked=rag.dimensions,
         ),
-        f"dimensions: {length}" if length <= most else "server.models",
+        f"dimensions: {length}"
+        if alone
+        else _("dimensions: {length}, with {stores}; or another model", length=length, stores=either(fits)),
         where="apps.rag.dimensions",
     )
 

@@ -18,6 +18,9 @@ KEYS_OF_RAG = {"embeddings": "RAG_OPENAI_API_KEY", "reranker": "RAG_EXTERNAL_RER
 """Where Open WebUI looks for the key that it asks for vectors, and for an order, with."""
 STORES = {"pgvector": "PGPASSWORD", "weaviate": "WEAVIATE_API_KEY"}
 """The stores that it keeps vectors in, and where it looks for the secret of each."""
+LONGEST = {"pgvector": 2000, "weaviate": 65535}
+"""Numbers of a vector with an index: pgvector's README ("HNSW", type vector), and Weaviate's own limit
+(docs.weaviate.io, "Vector index"); both read 2026-11-30."""
 SLIM = "pgvector"
 """The one that its slim mode has, and no other (open_webui/retrieval/vector/factory.py of 0.12.4)."""
 KEEP_DELETED = ("weaviate",)

@@ -96,10 +96,10 @@ class RagSpec(Part):
     """The served model that turns texts into vectors, by the name that callers ask for.
 
     zh: 把文本变成向量的模型，写调用方使用的名字。"""
-    dimensions: Annotated[Count, Field(ge=1, le=2000)]
-    """How many numbers each of its vectors has. It stays: another number needs an empty table.
+    dimensions: Annotated[Count, Field(ge=1, le=65_535)]
+    """How many numbers each of its vectors has, in PostgreSQL 2,000 at most. It stays: another needs an empty table.
 
-    zh: 该模型的向量有多少维。此后不能改，改则需要清空表。"""
+    zh: 该模型的向量有多少维，PostgreSQL 最多 2,000。此后不能改，改则需要清空表。"""
     reranker: Text | None = None
     """The served model that puts what was found in order. Left out: none.
 

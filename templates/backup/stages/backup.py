@@ -141,8 +141,8 @@ def make(store: Store) -> dict[str, Any]:
             finally:
                 store.start()
         else:
-            store.means.dump(store, dump)
             beside(store, dump)
+            store.means.dump(store, dump)
             rows = backup_archive.pack([dump], parts)
     finally:
         shutil.rmtree(dump)  # it lies open
@@ -167,7 +167,8 @@ def make(store: Store) -> dict[str, Any]:
 
 
 def beside(store: Store, dump: Path) -> None:
-    """The files of the services beside it. They come after the store's own: what they refer to there is there."""
+    """The files of the services beside it. They come before the store's own: what is added meanwhile is in that alone,
+    and what they refer to there is there."""
     for each in store.beside:
         (dump / BESIDE).mkdir(exist_ok=True)
         each.copy(dump / BESIDE / each.name)

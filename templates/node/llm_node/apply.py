@@ -62,11 +62,13 @@ def say(text: str, where: Any = None) -> None:
 
 def change(settings: dict[str, Any], secrets: dict[str, str], seconds: float) -> None:
     """Put settings in force; if they do not become ready, put the last good ones in force again, and say so."""
-    good, begun = status.read(at(GOOD)), time.monotonic()
+    good = status.read(at(GOOD))
     settings = beside.chosen(settings, good)
     beside.over()
     for name in settings.get("before", []):
-        import_module(f"llm_node.{name}").before(settings, say)  # what fails here has changed nothing
+        # What fails here has changed nothing. It has as long as the change, which has its own time after that.
+        import_module(f"llm_node.{name}").before(settings, say, time.monotonic() + seconds)
+    begun = time.monotonic()
     try:
         enforce(settings, secrets, good, begun + seconds * (FIRST if good else 1))
     except Failure as failure:
