@@ -112,7 +112,7 @@ def ask(
     The question travels on standard input.
 
     Raises:
-        Refusal: the machine's own finding, or ``channel.unreachable``.
+        Refusal: the machine's own finding, ``channel.unreachable``, or ``channel.no-ssh`` where none can be asked.
     """
     if machine.in_container and program == REMOTE:
         program = IN_CONTAINER
@@ -159,7 +159,8 @@ def _said(
             out = give or subprocess.PIPE
             return subprocess.run(argv, stdout=out, stderr=subprocess.PIPE, timeout=seconds, **given)
         except FileNotFoundError:
-            raise _unreachable(machine, _("there is no `ssh` on this machine"), _("install OpenSSH's client")) from None
+            message, hint = _("there is no `ssh` on this machine"), _("install OpenSSH's client")
+            raise Refusal([Finding("channel.no-ssh", message, hint)]) from None
         except subprocess.TimeoutExpired:
             raise _unreachable(machine, _("no answer within two minutes"), _("is this machine in ssh_cidrs?")) from None
 

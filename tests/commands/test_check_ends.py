@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_llm._commands import _check_ends
+from pulumi_llm import cli
+from pulumi_llm._commands import Command, _check, _check_ends
 from pulumi_llm._commands import check as command
+from pulumi_llm._commands._options import HUB
 from pulumi_llm._outlook import software
 
 run = command.COMMAND.run
@@ -73,7 +75,77 @@ def test_both_stand_in_one_answer_and_without_either_nothing_is_added(capsys: py
     assert "what ends" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["opnai/gpt-4o", "gpt-4o", "openai/", ""])
+@pytest.mark.parametrize("name", ["opnai/gpt-4o", "gpt-4o", ""])
 def test_what_is_no_vendors_model_is_a_wrong_call(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert run(["--upstream", name]) == 2
     assert "VENDOR/MODEL" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["openai", "openai/", "openai/ ", "OpenAI"])
+def test_a_vendor_alone_is_told_what_is_missing_and_not_its_own_name(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert run(["--upstream", name]) == 2
+    told = capsys.readouterr().err
+    assert "openai/MODEL" in told
+    assert "did you mean" not in told
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\x1b[31mx", "a\u200b", "gpt-4,gpt-4o", "gpt-4;gpt-4o", "gpt-4 gpt-4o", "x" * 257]
+)
+def test_a_name_that_is_none_hides_no_other_ones_end(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert run(["--upstream", "openai/gpt-4", "--upstream", f"openai/{name}"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "\x1b" not in told.err
+    assert len(told.err) < 1000
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-4 ", " openai / gpt-4", "openai/GPT-4", "OpenAI/gpt-4", "openai/gpt-4\n"])
+def test_blanks_around_a_name_and_capitals_make_no_other_model_of_it(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    code, found = ends(capsys, "--upstream", name, "--upstream", "openai/gpt-4")
+    assert code == 1
+    assert [(each["name"], each["code"]) for each in found] == [("gpt-4", "upstream.model-ended")]
+
+
+def test_a_model_without_a_known_end_is_told_once() -> None:
+    assert len(of(date(2026, 12, 1), "openai/gpt-6-luna", "openai/gpt-6-luna ")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--ends"], "--ends"),
+        (["--gpu", "T4", "--fleet", "8"], "--gpu, --fleet"),
+        (["--gpu-count", "2"], "--gpu-count"),
+        (["--vectors", "1000", "--dimensions", "8"], "--upstream"),
+    ],
+)
+def test_an_option_that_would_not_be_looked_at_is_a_wrong_call(
+    capsys: pytest.CaptureFixture[str], options: list[str], named: str
+) -> None:
+    assert run(["--upstream", "openai/gpt-4", *options]) == 2
+    told = capsys.readouterr()
+    assert f"{named}" in told.err
+    assert told.out == ""
+
+
+def test_the_options_of_a_server_are_all_of_the_command_with_their_defaults() -> None:
+    asked = vars(command.COMMAND._parser("check").parse(["--upstream", "openai/gpt-4"]))
+    others = {"model", "upstream", "vectors", "dimensions", "json", *_names(HUB)}
+    assert {name: value for name, value in asked.items() if name not in others} == _check.OF_A_SERVER
+
+
+def _names(options: Any) -> set[str]:
+    return set(vars(Command("x", "", options=tuple(options))._parser("x").parse([])))
+
+
+def test_the_server_is_named_in_the_readers_language(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--lang", "zh", "check", *FITS, "--ends"])
+    told = capsys.readouterr().out
+    assert "a server with it" not in told
+    cli.main(["check", *FITS, "--ends"])
+    assert "a server with it" in capsys.readouterr().out

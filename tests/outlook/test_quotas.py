@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -126,6 +127,32 @@ def test_without_being_asked_for_no_machine_is_asked(machine: Machine, capsys: p
     cli.main(["outlook", *STACK])
     assert "--usage asks the gateways" in capsys.readouterr().out
     assert not (machine.root / "asked").exists()
+
+
+@pytest.mark.parametrize("missing", ["pulumi", "ssh"])
+def test_where_nothing_can_be_asked_from_here_it_is_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    monkeypatch.setenv("PATH", f"{machine.programs}:/nowhere")
+    machine.program("pulumi", f"/bin/echo {shlex.quote(json.dumps({'address': '192.0.2.7', 'ssh_private_key': 'k'}))}")
+    (machine.programs / missing).unlink()
+    assert cli.main(["outlook", *STACK, "--json", "--usage"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert {"pulumi": "[outputs.no-pulumi]", "ssh": "[channel.no-ssh]"}[missing] in told.err
+
+
+def test_outputs_that_cannot_be_read_are_no_note(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.program("pulumi", "echo 'error: no stack named aliyun-t4 found' >&2; exit 255")
+    assert cli.main(["outlook", *STACK, "--json", "--usage"]) == 1
+    assert "[outputs.unreadable]" in capsys.readouterr().err
+
+
+def test_a_gateway_that_has_not_run_yet_is_a_note(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    (machine.root / "state/ledger.sqlite").unlink(missing_ok=True)
+    rows = [each for each in told(capsys, "--usage")["ends"] if each["code"] == "outlook.quota-not-seen"]
+    assert {each["where"] for each in rows} == {"server", "proxy"}
+    assert any("has not run here yet" in each["message"] for each in rows)
 
 
 def test_a_gateway_that_does_not_answer_is_a_note(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

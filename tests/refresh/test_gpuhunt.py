@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,12 +18,16 @@ from gpuhunt import AcceleratorVendor, CatalogItem
 from gpuhunt._internal.storage import CATALOG_V2_FIELDS, item_to_row
 from gpuhunt.providers import vultr as vultr_of_gpuhunt
 
+from pulumi_llm import cli
+from pulumi_llm._language import told
+from pulumi_llm._refresh import run
 from pulumi_llm._refresh.calls import PAUSES
 from pulumi_llm._refresh.hunted import card
 from pulumi_llm._refresh.observed import Answer
+from pulumi_llm.catalog import Catalog
 from pulumi_llm.clouds.gcp import refresh as google
 from pulumi_llm.clouds.vultr import refresh as vultr
-from tests.refresh.samples import SHIPPED, codes, scope, silent
+from tests.refresh.samples import SHIPPED, TODAY, codes, scope, silent
 
 A16, SMALL = "vcg-a16-6c-64g-16vram", "vc2-2c-2gb"
 T4, L4, A100 = "n1-standard-4+nvidia-tesla-t4", "g2-standard-4", "a2-highgpu-1g"
@@ -216,6 +221,88 @@ def test_types_that_the_catalogue_leaves_out_stay_as_they_were(api: Api) -> None
     published(api, item(L4, "us-central1-a", 0.7, "L4", 24))
     answer = of_google("us-central1", L4, "e2-small", "ct6e-standard-1t")
     assert ([each.instance_type for each in answer.observations], answer.findings) == ([L4], [])
+
+
+def both(*prices: tuple[float, bool], **more: Any) -> list[CatalogItem]:
+    """An A100 in Tokyo, of which the package knows a spot price and no price on demand."""
+    return [item(A100, "asia-northeast1-a", price, "A100", 40, spot=spot, **more) for price, spot in prices]
+
+
+@pytest.mark.parametrize(
+    ("prices", "code"),
+    [
+        ([(1.71, False), (2.2, True)], "refresh.no-price"),
+        ([(1.71, False)], "refresh.held-back"),
+        ([(1.71, False), (1.5, True)], "refresh.held-back"),
+        ([(3.9, False), (2.2, True)], None),
+    ],
+)
+def test_a_list_price_below_spot_is_one_with_a_commitment_and_costs_no_spot_price(
+    api: Api, tmp_path: Path, prices: list[tuple[float, bool]], code: str | None
+) -> None:
+    published(api, *both(*prices))
+    region = "asia-northeast1"
+    shipped = SHIPPED.price("gcp", A100, region, spot=True)
+    assert shipped is not None
+    assert shipped.amount > 1.71
+    asked = run.Request(cloud="gcp", regions=(region,), gpu="A100-40GB", directory=tmp_path / "catalogue")
+    outcome = run.refresh(asked, TODAY, silent)
+    assert [each.code for each in outcome.findings] == ([code] if code else [])
+    assert all("is below the spot price" in each.message for each in outcome.findings)
+    made = Catalog(asked.directory)
+    listed, spot = made.price("gcp", A100, region), made.price("gcp", A100, region, spot=True)
+    assert (listed and listed.amount) == (None if code else 3.9)
+    assert spot is not None
+    assert spot.amount == next((price for price, is_spot in prices if is_spot), shipped.amount)
+
+
+def test_a_list_price_below_an_older_spot_price_is_taken_where_jumps_are_accepted(api: Api, tmp_path: Path) -> None:
+    published(api, *both((1.71, False), (1.5, True)))
+    outcome = run.refresh(
+        run.Request(cloud="gcp", regions=("asia-northeast1",), gpu="A100-40GB", directory=tmp_path / "c",
+                    accept_jumps=True), TODAY, silent,
+    )  # fmt: skip
+    (row,) = [each for each in outcome.observations if each.instance_type == A100]
+    assert (row.price and row.price.amount, row.spot and row.spot.amount) == (1.71, 1.5)
+
+
+@pytest.mark.parametrize(("bad", "kept"), [(True, (4.0, None)), (False, (None, 2.2))])
+def test_a_price_that_is_none_costs_the_other_one_nothing(
+    api: Api, bad: bool, kept: tuple[float | None, float | None]
+) -> None:
+    published(api, *both((-0.7 if bad is False else 4.0, False), (-0.7 if bad else 2.2, True)))
+    answer = of_google("asia-northeast1", A100)
+    (row,) = answer.observations
+    assert (row.price and row.price.amount, row.spot and row.spot.amount) == kept
+    assert codes(answer.findings) == ["refresh.no-price"]
+    assert "价格" in told(answer.findings[0].message, "zh")
+    assert "the price" not in told(answer.findings[0].message, "zh")
+
+
+def test_a_row_with_details_that_are_no_object_gives_no_price_and_no_traceback(api: Api) -> None:
+    published(api, *both((4.0, False), provider_data=["x"]), *both((2.2, True)))
+    answer = of_google("asia-northeast1", A100)
+    (row,) = answer.observations
+    assert (row.price, row.spot and row.spot.amount) == (None, 2.2)
+    assert codes(answer.findings) == ["refresh.no-price"]
+
+
+def test_a_server_that_says_nothing_is_waited_for_only_so_long(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    mute = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setenv("GPUHUNT_CATALOG_URL", f"http://127.0.0.1:{mute.getsockname()[1]}")
+    monkeypatch.setattr(google, "SECONDS", 0.1)
+    before = socket.getdefaulttimeout()
+    with mute:
+        assert codes(of_google("us-central1", L4).findings) == ["refresh.unreachable"]
+    assert socket.getdefaulttimeout() == before
+
+
+def test_progress_is_told_in_the_readers_language(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    published(api, *both((3.9, False)))
+    cli.main(["--lang", "zh", "catalog", "refresh", "--cloud", "gcp", "--out", str(tmp_path / "c")])
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "zones and prices" not in first
+    assert "gcp" in first
 
 
 def test_a_catalogue_that_cannot_be_had_is_told(api: Api) -> None:

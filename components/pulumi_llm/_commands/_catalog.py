@@ -43,7 +43,7 @@ def refresh(asked: Namespace) -> int:
         accept_jumps=asked.accept_jumps,
         directory=(asked.out.expanduser() if asked.out else store.default_directory()).absolute(),
     )
-    outcome = run.refresh(request, datetime.now(UTC).date(), lambda line: _complain(f"{line} …"))
+    outcome = run.refresh(request, datetime.now(UTC).date(), lambda line: _complain(f"{told(line)} …"))
     if asked.json:
         sys.stdout.write(_dumped(report.as_json(outcome)))
     else:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pulumi_llm import catalog
 from pulumi_llm._commands import DONE, REFUSED, UsageError, _model
 from pulumi_llm._commands._node_size import with_user_data
-from pulumi_llm._texts import _
+from pulumi_llm._texts import _, listed
 from pulumi_llm.preflight import adapters, served_adapters
 from pulumi_llm.preflight.report import check
 from pulumi_llm.preflight.request import FitRequest
@@ -21,13 +21,36 @@ if TYPE_CHECKING:
 PROG = "pulumi-llm check"
 
 
+_NAMED = (
+    *("gpu", "cloud", "region", "zone", "instance_type", "quantization", "max_model_len", "concurrency"),
+    *("gpu_memory_utilization", "adapter_rank", "max_num_seqs", "driver", "model_disk_gib", "fleet"),
+)
+OF_A_SERVER: dict[str, Any] = dict.fromkeys(_NAMED) | {
+    "gpu_count": 1, "dtype": "auto", "kv_cache_dtype": "auto", "adapters": 0, "beside": [], "ends": False
+}  # fmt: skip
+"""The options about a model's server, each with its default."""
+
+
 def run(asked: Namespace) -> int:
     """Print the verdict, as text or JSON. Gives the exit code."""
+    about_a_server = [
+        f"--{name.replace('_', '-')}" for name, default in OF_A_SERVER.items() if getattr(asked, name) != default
+    ]
     if asked.vectors is not None or asked.dimensions is not None:
+        beside = [*about_a_server, *(["--upstream"] if asked.upstream else [])]
+        if beside:
+            raise UsageError(
+                _("--vectors and --dimensions ask about vector stores alone: leave {options} out",
+                  options=listed(beside))
+            )  # fmt: skip
         from pulumi_llm._commands import _vectors
 
         return _vectors.run(asked)
     if asked.upstream and not asked.model:
+        if about_a_server:
+            raise UsageError(
+                _("{options}: of a server with which model? Name it, or leave them out", options=listed(about_a_server))
+            )
         return _of_vendors(asked)
     if asked.beside and asked.fleet is not None:
         raise UsageError(_("--fleet is about copies of one model, and --beside names another"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pulumi_llm import catalog
+from pulumi_llm import catalog, spec
 from pulumi_llm._commands import UsageError, meant
 from pulumi_llm._commands import _outlook_text as text
 from pulumi_llm._language import tr
@@ -24,7 +24,7 @@ SERVER = "llm:index:ModelServer"
 def ends_of(asked: Namespace, today: date | None = None) -> list[End]:
     """What is to be told, worst first: of a server on that GPU where a model is checked, and of vendors' models."""
     today = today or datetime.now(UTC).date()
-    name = str(_("a server with it"))
+    name = _("a server with it")
     found = outlook.programs([node(name, SERVER, {"gpu": asked.gpu})]) if asked.model else []
     # Python is the reader's own, and is told by `outlook`.
     found = [each for each in found if each.where or each.code != "outlook.support-ends"]
@@ -34,14 +34,10 @@ def ends_of(asked: Namespace, today: date | None = None) -> list[End]:
 
 def _of_vendors(named: Iterable[str], today: date) -> Iterator[End]:
     upstreams: dict[str, dict[str, Any]] = {}
-    vendors = list(catalog.load().upstreams)
     for each in named:
-        vendor, __, model = each.partition("/")
-        if not model or vendor not in vendors:
-            raise UsageError(
-                _("--upstream {name!r} is no VENDOR/MODEL: {vendors}", name=each, vendors=meant(vendor, vendors))
-            )
-        upstreams.setdefault(vendor, {"models": []})["models"].append(model)
+        vendor, model = _vendors_model(each)
+        models = upstreams.setdefault(vendor, {"models": []})["models"]
+        models += [] if model in models else [model]
     gateway = PlannedResource("urn", SERVER, "", "", False, {"upstreams": upstreams})
     told = list(outlook.models(Plan("", "", [gateway]), today))
     yield from told
@@ -56,6 +52,31 @@ def _of_vendors(named: Iterable[str], today: date) -> Iterator[End]:
                     message=_("no day on which {vendor} switches {model} off is known, as of {day}", vendor=vendor,
                               model=model, day=known or "?"),
                 )  # fmt: skip
+
+
+def _vendors_model(named: str) -> tuple[str, str]:
+    """The vendor and the model that are meant, the model as its vendor writes it where its end is known.
+
+    Raises UsageError, and Refusal for a name that no stack takes: `_outlook.stack` passes over what a stack has wrong,
+    and the model would be told as one without an end.
+    """
+    vendors = {name.casefold(): name for name in catalog.load().upstreams}
+    before, __, model = (part.strip() for part in named.partition("/"))
+    vendor = vendors.get(before.casefold())
+    if vendor is None:
+        raise UsageError(
+            _("--upstream {name!r} is no VENDOR/MODEL: {vendors}", name=named,
+              vendors=meant(before, list(vendors.values())))
+        )  # fmt: skip
+    if not model:
+        raise UsageError(
+            _("--upstream {name!r} names no model of {vendor}'s: {vendor}/MODEL", name=named, vendor=vendor)
+        )
+    if not model.isprintable() or any(each.isspace() or each in ",;" for each in model):
+        raise UsageError(_("--upstream {name!r} is not one VENDOR/MODEL: repeat it for each model", name=named))
+    spec.parse(spec.UpstreamSpec, {"models": [model]})
+    known = {name.casefold(): name for owner, name in catalog.load().endings if owner == vendor}
+    return vendor, known.get(model.casefold(), model)
 
 
 def over(ends: Iterable[End], today: date | None = None) -> bool:

@@ -19,8 +19,8 @@ def run(asked: Namespace) -> int:
     """Print the table, as text or JSON. Gives the exit code."""
     if asked.vectors is None or asked.dimensions is None:
         raise UsageError(_("--vectors and --dimensions belong together: how many there are, and how long each is"))
-    if asked.model or asked.gpu:
-        raise UsageError(_("--vectors asks about vector stores alone: leave the model and the GPU out"))
+    if asked.model:
+        raise UsageError(_("--vectors and --dimensions ask about vector stores alone: leave the model out"))
     rows = [_row(name, role, asked) for name, role in registry.answering("vectors").items() if role.manifest.sizing]
     if asked.json:
         document = {

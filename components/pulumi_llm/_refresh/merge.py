@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Literal
 
 from pulumi_llm._dataclasses import dataclass
-from pulumi_llm._refresh.observed import Observation, Quote
+from pulumi_llm._refresh.observed import Observation, Quote, held_back
 from pulumi_llm._texts import _, listed
 from pulumi_llm.catalog import Catalog, ExchangeRate, Instance, parts
 from pulumi_llm.catalog.integrity import CNY_PER_GPU_HOUR, CNY_PER_HOST_HOUR
@@ -55,11 +55,11 @@ def believed(
             offer = kept[name]
             why = None if offer is None else _unbelievable(before, each, row, name == "spot", accept_jumps)
             if why is not None:
-                findings.append(_held_back(each, why))
+                findings.append(held_back(each, why))
                 kept[name] = None
         if kept["spot"] is not None and _above_list(before, each, kept["spot"], kept["price"], rate):
             findings.append(
-                _held_back(each, _("the spot price {spot} is above the list price", spot=_shown(kept["spot"])))
+                held_back(each, _("the spot price {spot} is above the list price", spot=_shown(kept["spot"])))
             )
             kept["spot"] = None
         found.append(replace(each, price=kept["price"], spot=kept["spot"]))
@@ -138,21 +138,6 @@ def _above_list(before: Catalog, each: Observation, spot: Quote, price: Quote | 
     if full is None:
         return False
     return rate.convert(spot.amount, spot.currency, full.currency) > full.amount * 1.001
-
-
-def _held_back(each: Observation, why: str) -> Finding:
-    return Finding(
-        "refresh.held-back",
-        _(
-            "{cloud} {region} {instance_type}: {why}; the price that the catalogue had is kept",
-            cloud=each.cloud,
-            region=each.region,
-            instance_type=each.instance_type,
-            why=why,
-        ),
-        _("if the cloud's console shows the same price, ask again with --accept-jumps"),
-        severity="warning",
-    )
 
 
 def _shown(price: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from pulumi_llm._dataclasses import dataclass
 from pulumi_llm._texts import _
-from pulumi_llm.catalog import Instance, lies_in
+from pulumi_llm.catalog import Instance, Price, lies_in
 from pulumi_llm.catalog.rows import Currency, Row
 from pulumi_llm.errors import Finding
 
@@ -64,6 +64,8 @@ class Scope:
     regions: tuple[str, ...]
     types: tuple[Instance, ...]
     today: date
+    spots: Mapping[tuple[str, str], Price] = field(default_factory=dict)
+    """The spot prices that the package's data has, by type and region; none where jumps of prices are accepted."""
 
     def listed(self, region: str) -> set[str]:
         """The types that the catalogue, as it was, has in the region."""
@@ -160,6 +162,22 @@ def no_price(cloud: str, region: str, instance_type: str, why: str) -> Finding:
             why=why,
         ),
         _("look the price up in the cloud's console if it matters"),
+        severity="warning",
+    )
+
+
+def held_back(each: Observation, why: str) -> Finding:
+    """The finding for a price that is not believed; the old price stays."""
+    return Finding(
+        "refresh.held-back",
+        _(
+            "{cloud} {region} {instance_type}: {why}; the price that the catalogue had is kept",
+            cloud=each.cloud,
+            region=each.region,
+            instance_type=each.instance_type,
+            why=why,
+        ),
+        _("if the cloud's console shows the same price, ask again with --accept-jumps"),
         severity="warning",
     )
 

@@ -14,7 +14,7 @@ from pulumi_llm._refresh import store
 from pulumi_llm._refresh.merge import Change, believed, changes
 from pulumi_llm._refresh.observed import Answer, Observation, Scope
 from pulumi_llm._texts import _, listed
-from pulumi_llm.catalog import DATA, Catalog, Instance
+from pulumi_llm.catalog import DATA, Catalog, Instance, Price
 from pulumi_llm.errors import Finding, Refusal, UnknownName
 
 
@@ -135,7 +135,8 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
         types = tuple(row for row in shipped.instances if row.cloud == cloud and gpu in (None, row.gpu))
         regions = _regions(shipped, cloud, types, request.regions)
         if types and regions:
-            scopes[cloud] = Scope(cloud=cloud, regions=regions, types=types, today=today)
+            spots = {} if request.accept_jumps else _spots(shipped, cloud, types, regions)
+            scopes[cloud] = Scope(cloud=cloud, regions=regions, types=types, today=today, spots=spots)
     if not scopes:
         if request.cloud is not None and request.cloud not in asked_clouds():
             without = _("how {cloud} is asked for its prices is not known to pulumi-llm", cloud=request.cloud)
@@ -156,6 +157,14 @@ def _scopes(shipped: Catalog, request: Request, today: date) -> dict[str, Scope]
             ]
         )
     return scopes
+
+
+def _spots(
+    shipped: Catalog, cloud: str, types: Iterable[Instance], regions: Sequence[str]
+) -> dict[tuple[str, str], Price]:
+    names = ((row.instance_type, region) for row in types for region in regions)
+    found = {name: shipped.price(cloud, *name, spot=True) for name in names}
+    return {name: price for name, price in found.items() if price is not None}
 
 
 def _regions(shipped: Catalog, cloud: str, types: Sequence[Instance], asked: tuple[str, ...]) -> tuple[str, ...]:

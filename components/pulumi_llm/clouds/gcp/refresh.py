@@ -1,6 +1,7 @@
 """Machines, their zones and prices, from the catalogue that gpuhunt's makers publish for Google Cloud.
 
 gpuhunt's makers ask Google's billing and compute APIs and publish what they were told; it takes no account to read.
+gpuhunt loads the catalogues of all its providers or none, without a time limit; here it has one for each answer.
 GPUHUNT_CATALOG_URL names another place, GPUHUNT_CATALOG_DIR a folder, as gpuhunt itself has it. The catalogue has no
 shared-core machines and prices TPUs by slices of another name, so these stay as they were.
 """
@@ -8,8 +9,10 @@ shared-core machines and prices TPUs by slices of another name, so these stay as
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pulumi_llm._refresh.calls import NO_SDK, Failure, no_sdk, patiently
@@ -22,6 +25,8 @@ from pulumi_llm.clouds.gcp import account
 TO_SET = account.TO_SET
 VARIABLES = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CREDENTIALS")
 CATALOGUE = "gcp.csv"
+SECONDS = 60.0
+"""How long nothing may come, of any of the catalogues."""
 
 Ask = Callable[[], tuple[Any, str]]
 """Gives the rows and which version of the catalogue they are of."""
@@ -55,6 +60,17 @@ def _sold(instance: Instance) -> tuple[str, str | None, int]:
     return instance.instance_type.partition("+")[0], card(instance), instance.gpu_count
 
 
+@contextmanager
+def _patience() -> Iterator[None]:
+    """gpuhunt names no time limit of its own, so that it takes this one of the process."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 def asker() -> Ask:
     """What reads the catalogue. Raises Refusal ``refresh.no-sdk``."""
     try:
@@ -68,7 +84,8 @@ def asker() -> Ask:
         try:
             with quiet():
                 if folder is None:
-                    catalogue.load()
+                    with _patience():
+                        catalogue.load()
                     if "gcp" not in catalogue.catalog:
                         raise Failure("failed", CATALOGUE, "there is no catalogue of Google Cloud's")
                 version = folder if folder is not None else catalogue.catalog["gcp"].version
