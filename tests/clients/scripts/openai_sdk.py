@@ -46,9 +46,9 @@ def tools() -> None:
 
 
 def cancel() -> None:
-    for each in client.chat.completions.create(model="stall", messages=HELLO, stream=True):
-        print(each.choices[0].delta.content, flush=True)
-        break
+    # Left by `break` alone it waits for Python's collector: a stream and what reads it hold one another.
+    with client.chat.completions.create(model="stall", messages=HELLO, stream=True) as events:
+        print(next(events).choices[0].delta.content, flush=True)
     # The program goes on, and so do its connections that nobody closed.
     time.sleep(300)
 
@@ -116,10 +116,11 @@ def counts() -> None:
 def hangs_up() -> None:
     said = 0
     asked = [{"role": "user", "content": "Talk without end"}]
-    for each in client.chat.completions.create(model=MODEL, messages=asked, stream=True):
-        said += bool(each.choices and each.choices[0].delta.content)
-        if said == 20:
-            break
+    with client.chat.completions.create(model=MODEL, messages=asked, stream=True) as events:
+        for each in events:
+            said += bool(each.choices and each.choices[0].delta.content)
+            if said == 20:
+                break
     print("heard", said, flush=True)
     time.sleep(300)
 
