@@ -76,6 +76,16 @@ BAD: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {"engine": "pgvector"},
     ),
     (
+        "apps.rag-dimensions",
+        {
+            "apps": {"chat": CHAT, "rag": {**RAG, "embeddings": "vectors", "dimensions": 2000}},
+            "models": {"vectors": {"model": "Qwen/Qwen3-Embedding-4B", "kind": "embedding", "gpus": 1}},
+            "override": ["fit.host-memory", "fit.unknown-model"],
+        },
+        {"engine": "pgvector"},
+    ),
+    ("apps.rag-dimensions", {"apps": {"chat": CHAT, "rag": {**RAG, "dimensions": 2048}}}, {"engine": "pgvector"}),
+    (
         "apps.key-cannot-ask",
         {"apps": {"chat": {**CHAT, "key": {"models": ["gpt-*"]}}, "rag": RAG}},
         {"engine": "pgvector"},

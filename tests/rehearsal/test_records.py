@@ -184,9 +184,8 @@ CAME_LATER = {
     # The function that begins hours: no wire of ours speaks Function Compute's.
     "alicloud:fc/v3Function:V3Function",
     "alicloud:fc/v3Trigger:V3Trigger",
-    # Machines near each other: no wire of ours speaks the calls that make such groups (docs/decisions/nodes.md).
+    # Machines near each other: that SDK calls the actions, in test_near_wires.
     "alicloud:ecs/ecsDeploymentSet:EcsDeploymentSet",
-    "tencentcloud:Cvm/hpcCluster:HpcCluster",
 }
 """What adapters make since their clouds' rehearsals were recorded."""
 

@@ -58,7 +58,7 @@ from pulumi_llm.roles import vllm_flags
 from pulumi_llm.roles.files import data
 from pulumi_llm.spec.fleet import FleetSpec
 from pulumi_llm.stack import run as stack_program
-from tests.apps.bad import BAD, CHAT
+from tests.apps.bad import BAD, CHAT, RAG
 from tests.apps.bad import UPSTREAMS as APP_UPSTREAMS
 from tests.bootstrap.samples import MINI, OPENAI, gpu_node, vllm_of
 from tests.cluster.fleets import FLEET, kubeconfig
@@ -707,6 +707,9 @@ def of_apps() -> Iterator[Finding]:
         raw["server"] |= {"upstreams": APP_UPSTREAMS, **keys}
         yield from told(lambda raw=raw: resolve_platform(raw))
     yield from resolve_platform(changed("server.apps", {"chat": CHAT})).server.warnings
+    raw = changed("vectors", {"memory_gib": 4, "engine": "weaviate"})
+    raw["server"] |= {"upstreams": APP_UPSTREAMS, "apps": {"chat": CHAT, "rag": RAG}}
+    yield from resolve_platform(raw).server.warnings
     for __, __, keys, vectors in OF_VECTORIZERS:
         yield from told(lambda keys=keys, vectors=vectors: resolve_platform(platform(server=keys, **vectors)))
 
@@ -783,10 +786,13 @@ def of_outlooks() -> Iterator[Finding]:
     ends = [*outlook.ends_of(Plan("p", "s", rows), date(2026, 11, 28)), *outlook.exceptions(excepted)]
     row = {"name": "CVE-2026-1", "package": "torch", "summary": "", "fixed_in": ["2.14"], "source": "x"}
     ends.append(software.advisory(row, "2.13", ["server"], {"title": "t", "date": "2026-11-28"}))
-    full = [{"name": "a", "state": "valid", "limits": {"daily_tokens": 10, "monthly_tokens": 12}}]
-    ends += quotas.quotas(full, [{"key": "a", "day": "2026-11-28", "tokens": 10}], date(2026, 11, 28), "server")
+    limits = {"daily_tokens": 10, "monthly_tokens": 12, "expires": 1798675200}
+    full: list[dict[str, Any]] = [{"name": "a", "state": "valid", "limits": limits, "managed": "cli"}]
+    full += [{"name": name, "state": "valid", "limits": {"monthly_tokens": 100}} for name in ("b", "c")]
+    used = [{"key": key, "day": "2026-11-28", "tokens": tokens} for key, tokens in (("a", 10), ("b", 100), ("c", 94))]
+    ends += quotas.quotas(full, used, date(2026, 11, 28), "server")
     ends += _check_ends.ends_of(Namespace(model=None, gpu=None, upstream=["openai/some"]), date(2026, 11, 28))
-    ends.append(quotas.not_seen("server", "no answer", ""))
+    ends.append(quotas.not_seen("server", "203.0.113.9", ""))
     yield from (each.finding() for each in [*ends, *outlook.old_data(date(2036, 1, 1))])
 
 
