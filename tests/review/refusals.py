@@ -913,6 +913,12 @@ MADE: tuple[dict[str, Any], ...] = (
     {**made("tencent", nodes={"min_count": 0}), "models": {"chat": {**_BARE, "scaling": {"most": 2}}}},
     made("aws", cidr="10.64.0.0/20"),
     {**made("aws"), "models": {"chat": _BARE}, "engine": "kuberay", "operator_namespace": "default"},
+    {
+        **made("aws", nodes={"min_count": 0}),
+        "models": {"chat": _BARE},
+        "engine": "kuberay",
+        "operator_namespace": "cluster-autoscaler",
+    },
     {**made("aws"), "vectors": {"memory_gib": 512}},
     {**made("aws", system_type="t3.nano"), "vectors": {}},
     {**made("aws"), "kubeconfig": kubeconfig()},
